@@ -1,0 +1,57 @@
+"""The stage `robustness`: the same comparison under protocols that differ in one line each."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from iop_outcomes.analysis.comparison import effects
+from iop_outcomes.analysis.estimates import tidy
+from iop_outcomes.analysis.weighting import weight_cohort
+from iop_outcomes.cohort.assembly import assemble_cohort
+from iop_outcomes.errors import StudyError
+from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.records.schema import Records
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Whether the answer hangs on a choice.
+
+    Attributes
+    ----------
+    estimates
+        One row per alternative, outcome, method and measure: `alternative`, then the columns of
+        `Comparison.estimates`.
+    """
+
+    estimates: pd.DataFrame
+
+
+def compare_alternatives(
+    records: Records,
+    alternatives: Mapping[str, Protocol],
+    each: Callable[[Iterable], Iterable] = iter,
+) -> Robustness:
+    """Walk the whole road once for every alternative protocol.
+
+    Parameters
+    ----------
+    alternatives
+        What each is called in the report, and its protocol.
+    each
+        Wraps the loop, to show progress.
+    """
+    answers = [_answer(records, name, alternatives[name]) for name in each(list(alternatives))]
+    nothing = tidy([]).assign(alternative=pd.Series(dtype="str"))
+    table = pd.concat(answers, ignore_index=True) if answers else nothing
+    return Robustness(table[["alternative", *table.columns.drop("alternative")]])
+
+
+def _answer(records: Records, name: str, protocol: Protocol) -> pd.DataFrame:
+    try:
+        cohort = assemble_cohort(records, protocol)
+        found = effects(cohort, weight_cohort(cohort.persons, protocol), protocol)
+    except StudyError as error:
+        raise type(error)(f"robustness.{name}: {error}") from None
+    return found.assign(alternative=name)

@@ -1,0 +1,1 @@
+"""The same road walked on planted truths."""

@@ -1,0 +1,81 @@
+"""`iop-outcomes`: run one station of a study by hand, or check its protocol."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from iop_outcomes.errors import StudyError
+
+app = typer.Typer(
+    name="iop-outcomes",
+    help="Relapse and retention after intensive outpatient versus inpatient treatment.\n\n"
+    "A study is a folder with a protocol (params.yaml) and records (data/raw). `dvc repro` runs "
+    "its stations in order and only as far as needed; each can be run by hand with the command "
+    "of its name. Errors are one sentence and exit status 2.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Params = Annotated[Path, typer.Option(help="The study's protocol.", show_default=True)]
+Data = Annotated[Path, typer.Option(help="The study's data folder.", show_default=True)]
+PARAMS, DATA = Path("params.yaml"), Path("data")
+
+# The order of the road, and what --help says of each. The stages say it again at more length.
+STATIONS = {
+    "simulate": "Make records with a planted truth, in place of an extract.",
+    "records": "Raw extracts to typed, validated tables.",
+    "cohort": "Records and protocol to the people compared.",
+    "weighting": "People to weights that balance the arms; sees no outcome.",
+    "comparison": "Cohort and weights to effects.",
+    "robustness": "The comparison again, under each alternative protocol.",
+    "report": "Effects to released tables, figures and the report.",
+}
+
+
+def _station(name: str, line: str) -> None:
+    def run(params: Params = PARAMS, data: Data = DATA) -> None:
+        from iop_outcomes.stages import STAGES, study_at  # seconds of imports: not for --help
+
+        STAGES[name](study_at(data, params))
+
+    app.command(name, help=line)(run)
+
+
+for _name, _line in STATIONS.items():
+    _station(_name, _line)
+
+
+@app.command()
+def check(params: Params = PARAMS, data: Data = DATA) -> None:
+    """Read the protocol and say what is wrong with it, without touching a record."""
+    from iop_outcomes.stages import check as check_study
+    from iop_outcomes.stages import study_at
+
+    typer.echo(check_study(study_at(data, params)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("iop-outcomes"))
+
+
+def main() -> None:
+    """Run the command line; a fault that someone can mend is one sentence and status 2."""
+    try:
+        app()
+    except StudyError as error:
+        _stop(str(error))
+    except OSError as error:
+        _stop(f"{error.filename or 'a file'}: {(error.strerror or 'cannot be read').lower()}")
+
+
+def _stop(sentence: str) -> None:
+    typer.echo(f"iop-outcomes: {sentence}", err=True)
+    sys.exit(2)

@@ -1,0 +1,245 @@
+"""The canonical tables: what a row means, and what every column may hold.
+
+Days are whole numbers on each person's own clock: only differences between them mean anything, so
+no calendar date comes past this station. The year of an admission is the finest date kept.
+"""
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from functools import partial
+
+import pandas as pd
+
+from iop_outcomes.errors import RecordsError
+from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    TEXT = "text"
+    WHOLE = "a whole number"
+    NUMBER = "a number"
+
+
+DTYPE = {Kind.TEXT: "str", Kind.WHOLE: "Int64", Kind.NUMBER: "Float64"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """The contract of one column.
+
+    Attributes
+    ----------
+    meaning
+        One line for whoever fills it.
+    among
+        The only values it may have; None for any.
+    low, high
+        Bounds, both allowed.
+    """
+
+    kind: Kind
+    meaning: str
+    nullable: bool = False
+    unique: bool = False
+    among: tuple[str, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+PERSON = Column(Kind.TEXT, "one de-identified individual")
+DAY = Column(Kind.WHOLE, "day on the person's clock", low=-40_000, high=40_000)
+
+# One row per person. Further columns are things known about the person that do not change.
+PERSONS = {
+    "person_id": Column(Kind.TEXT, "one de-identified individual", unique=True),
+    "first_observed_day": Column(Kind.WHOLE, "day from which the records are complete", True),
+    "last_observed_day": Column(
+        Kind.WHOLE, "last day on which anything could be known; empty if nothing is", True
+    ),
+}
+
+# One row per stay at one level of care; a transfer is a new stay. Further columns are things
+# recorded at its admission.
+STAYS = {
+    "stay_id": Column(Kind.TEXT, "one stay", unique=True),
+    "person_id": PERSON,
+    "facility_id": Column(Kind.TEXT, "random code of the facility", True),
+    "level_of_care": Column(Kind.TEXT, "as admitted", among=tuple(LevelOfCare)),
+    "start_day": Column(Kind.WHOLE, "day of admission", low=-40_000, high=40_000),
+    "end_day": Column(Kind.WHOLE, "day of exit; empty while open or if only banded", True),
+    "exit_reason": Column(Kind.TEXT, "empty while open", True, among=tuple(ExitReason)),
+    "admission_year": Column(Kind.WHOLE, "calendar year", True, low=1990, high=2100),
+    "age_years": Column(
+        Kind.WHOLE,
+        "completed years at admission, or the youngest of the band",
+        True,
+        low=0,
+        high=90,
+    ),
+}
+
+# One row per session or contact.
+SERVICES = {
+    "person_id": PERSON,
+    "day": DAY,
+    "service": Column(Kind.TEXT, "what was done"),
+    "hours": Column(Kind.NUMBER, "length", True, low=0, high=24),
+}
+
+# One row per drug test result.
+TESTS = {
+    "person_id": PERSON,
+    "day": DAY,
+    "substance": Column(Kind.TEXT, "what was looked for"),
+    "result": Column(Kind.TEXT, "", among=("positive", "negative", "inconclusive", "missed")),
+}
+
+# One row per score of an instrument.
+SCORES = {
+    "person_id": PERSON,
+    "day": DAY,
+    "instrument": Column(Kind.TEXT, "one word in lower case, e.g. phq9, gad7"),
+    "score": Column(Kind.NUMBER, "total", low=0, high=1000),
+}
+
+# One row per dated event that is not the end of a stay.
+EVENTS = {
+    "person_id": PERSON,
+    "day": DAY,
+    "kind": Column(Kind.TEXT, "what happened", among=tuple(EventKind)),
+}
+
+# One row per raw file.
+PROVENANCE = {
+    "file": Column(Kind.TEXT, "path below data/raw"),
+    "rows": Column(Kind.WHOLE, "rows read", low=0),
+    "sha256": Column(Kind.TEXT, "of the file's bytes"),
+}
+
+# One row per planted truth; only simulated records have any.
+TRUTH = {
+    "events": Column(Kind.TEXT, "kinds of event, sorted and joined by '; '"),
+    "competing": Column(Kind.TEXT, "the same, of competing events"),
+    "horizon_days": Column(Kind.WHOLE, "day at which the risk is read", low=1),
+    "estimand": Column(Kind.TEXT, "whose effect"),
+    "measure": Column(Kind.TEXT, "scale"),
+    "truth": Column(Kind.NUMBER, "value under intervention on treatment"),
+    "monte_carlo_error": Column(Kind.NUMBER, "standard error of `truth`", low=0),
+}
+
+TABLES = {
+    "persons": PERSONS,
+    "stays": STAYS,
+    "services": SERVICES,
+    "tests": TESTS,
+    "scores": SCORES,
+    "events": EVENTS,
+    "provenance": PROVENANCE,
+    "truth": TRUTH,
+}
+OPEN = {"persons", "stays"}  # tables that may have further columns: covariates
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """A canonical table without rows: what a source that cannot fill it has."""
+    return conform(name, pd.DataFrame(columns=list(TABLES[name])))
+
+
+@dataclass(frozen=True)
+class Records:
+    """Validated tables; to hold one is to know that every row passed its contract.
+
+    Attributes
+    ----------
+    persons, stays
+        Everyone, and their stays.
+    services, tests, scores, events
+        What a source can fill; empty where it cannot.
+    provenance
+        The raw files that were read.
+    truth
+        Planted truths; empty unless the records are simulated.
+    """
+
+    persons: pd.DataFrame
+    stays: pd.DataFrame
+    services: pd.DataFrame = field(default_factory=partial(empty_table, "services"))
+    tests: pd.DataFrame = field(default_factory=partial(empty_table, "tests"))
+    scores: pd.DataFrame = field(default_factory=partial(empty_table, "scores"))
+    events: pd.DataFrame = field(default_factory=partial(empty_table, "events"))
+    provenance: pd.DataFrame = field(default_factory=partial(empty_table, "provenance"))
+    truth: pd.DataFrame = field(default_factory=partial(empty_table, "truth"))
+
+    def __post_init__(self):
+        for item in fields(self):
+            object.__setattr__(self, item.name, conform(item.name, getattr(self, item.name)))
+        known = set(self.persons["person_id"])
+        for name in ("stays", "services", "tests", "scores", "events"):
+            strangers = int((~getattr(self, name)["person_id"].isin(known)).sum())
+            if strangers:
+                raise RecordsError(
+                    f"{name}: {strangers} row(s) belong to a person who is not in persons; "
+                    "export the persons of the same people"
+                )
+        backwards = int((self.stays["end_day"] < self.stays["start_day"]).sum())
+        if backwards:
+            raise RecordsError(f"stays: {backwards} stay(s) end before they start; mend the export")
+
+
+def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Give a table its types and hold it to its contract.
+
+    Raises
+    ------
+    RecordsError
+        A column is missing or holds what it may not; says how many rows and which is the first,
+        never the value.
+    """
+    contract = TABLES[name]
+    lacking = [column for column in contract if column not in table.columns]
+    if lacking:
+        raise RecordsError(f"{name}: lacks the column(s) {lacking}")
+    if name not in OPEN and len(table.columns) > len(contract):
+        table = table[list(contract)]
+    typed = {column: _typed(table[column], spec, name) for column, spec in contract.items()}
+    return table.assign(**typed)
+
+
+def _typed(values: pd.Series, spec: Column, table: str) -> pd.Series:
+    where = f"{table}: column {values.name}"
+    if spec.kind is Kind.TEXT:
+        # Codes that look like numbers come as numbers from some files; 7.0 is then meant as "7".
+        typed = values.astype("Int64").astype("str") if _whole(values) else values.astype("str")
+        typed = typed.mask(values.isna())
+    else:
+        number = pd.to_numeric(values, errors="coerce")
+        _refuse(number.isna() & values.notna(), f"{where} must hold {spec.kind}")
+        if spec.kind is Kind.WHOLE:
+            _refuse(number.notna() & (number % 1 != 0), f"{where} must hold {spec.kind}")
+        typed = number.astype(DTYPE[spec.kind])
+    if not spec.nullable:
+        _refuse(typed.isna(), f"{where} must not be empty")
+    if spec.unique:
+        _refuse(typed.duplicated(), f"{where} must not repeat a value")
+    if spec.among is not None:
+        allowed = [str(value) for value in spec.among]
+        _refuse(typed.notna() & ~typed.isin(allowed), f"{where} must be one of {allowed}")
+    if spec.low is not None:
+        _refuse((typed < spec.low).fillna(False), f"{where} must be at least {spec.low:g}")
+    if spec.high is not None:
+        _refuse((typed > spec.high).fillna(False), f"{where} must be at most {spec.high:g}")
+    return typed
+
+
+def _whole(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and bool((values.dropna() % 1 == 0).all())
+
+
+def _refuse(wrong: pd.Series, must: str) -> None:
+    wrong = wrong.to_numpy(bool)
+    if wrong.any():
+        raise RecordsError(
+            f"{must}: {int(wrong.sum())} row(s) do not, the first is row {int(wrong.argmax()) + 1}"
+        )

@@ -1,0 +1,261 @@
+"""The report: released exhibits in the protocol's order, on one page that needs nothing else."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from iop_outcomes.analysis.arms import reading_days
+from iop_outcomes.analysis.comparison import Comparison
+from iop_outcomes.analysis.robustness import Robustness
+from iop_outcomes.protocol.parsing import protocol_hash
+from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.report.disclosure import Released, release
+from iop_outcomes.report.drawing import svg
+from iop_outcomes.report.figures import (
+    cumulative_incidence_plot,
+    flow_diagram,
+    forest_plot,
+    love_plot,
+    propensity_overlap_plot,
+)
+from iop_outcomes.report.provenance import data_hash, package_versions
+from iop_outcomes.report.tables import (
+    Exhibit,
+    attrition_table,
+    baseline_table,
+    effects_table,
+    exits_table,
+    outcomes_table,
+    robustness_table,
+    target_trial_table,
+    worse_side,
+)
+from iop_outcomes.report.wording import arm_names, population, verdict_sentence, words
+from iop_outcomes.vocabulary import Measure, Method
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything the report is made from; none of it has a row per person.
+
+    Attributes
+    ----------
+    attrition
+        `Cohort.attrition`.
+    weighting
+        Its tables without the weights.
+    provenance, truth
+        Of the records.
+    """
+
+    attrition: pd.DataFrame
+    balance: pd.DataFrame
+    sample_size: pd.DataFrame
+    propensity: pd.DataFrame
+    comparison: Comparison
+    robustness: Robustness
+    provenance: pd.DataFrame
+    truth: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Report:
+    """Text files by their path below the report's folder."""
+
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def write_report(findings: Findings, protocol: Protocol) -> Report:
+    """Release every table, draw every figure and set the page.
+
+    Returns
+    -------
+    Report
+        `report.html`, `summary.md`, `metrics.json`, figures as SVG and tables as CSV; the same
+        bytes for the same findings, protocol and packages.
+    """
+    gate = _Gate(protocol.disclosure.smallest_count)
+    shown = _released(findings, protocol, gate)
+    figures = {name: svg(figure, name) for name, figure in _figures(shown, protocol).items()}
+    exhibits = _exhibits(shown, protocol)
+    verdicts = _verdicts(shown["estimates"], protocol)
+    facts = {
+        "protocol_hash": protocol_hash(protocol),
+        "data_hash": data_hash(findings.provenance),
+        "suppressed": gate.suppressed,
+        "versions": package_versions(),
+        "simulated": not findings.truth.empty,
+    }
+    page = _page(protocol, exhibits, figures, verdicts, facts)
+    return Report(
+        {
+            "report.html": page,
+            "summary.md": _summary(protocol, verdicts, facts),
+            "metrics.json": _metrics(shown["estimates"], facts),
+            **{f"figures/{name}.svg": drawing for name, drawing in figures.items()},
+            **{f"tables/{e.name}.csv": e.table.to_csv(index=False) for e in exhibits.values()},
+            **{
+                f"tables/data_{name}.csv": released.table.to_csv(index=False)
+                for name, released in shown.items()
+            },
+        }
+    )
+
+
+class _Gate:
+    """Releases tables under one policy and counts what it hid."""
+
+    def __init__(self, smallest_count: int):
+        self.smallest_count, self.suppressed = smallest_count, 0
+
+    def __call__(self, table: pd.DataFrame) -> Released:
+        released = release(table, self.smallest_count)
+        self.suppressed += released.suppressed
+        return released
+
+
+def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, Released]:
+    tables = {
+        "attrition": findings.attrition,
+        "balance": findings.balance,
+        "sample_size": findings.sample_size,
+        "propensity": findings.propensity,
+        "estimates": findings.comparison.estimates,
+        "arms": findings.comparison.arms,
+        "curves": findings.comparison.curves,
+        "at_risk": numbers_at_risk(findings.comparison.curves, protocol),
+        "exits": findings.comparison.exits,
+        "robustness": findings.robustness.estimates,
+    }
+    if not findings.truth.empty:
+        tables["truth"] = truth_of_outcomes(findings.truth, protocol)
+    return {name: gate(table) for name, table in tables.items()}
+
+
+def numbers_at_risk(curves: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """People at risk on even days up to each horizon: `outcome`, `arm`, `day`, `at_risk`."""
+    told = [
+        curves[
+            (curves["method"] == str(Method.UNADJUSTED))
+            & (curves["outcome"] == outcome.name)
+            & curves["day"].isin(reading_days(outcome.horizon_days))
+        ]
+        for outcome in protocol.outcomes
+        if outcome.horizon_days is not None
+    ]
+    columns = ["outcome", "arm", "day", "at_risk"]
+    return pd.concat([curves[:0], *told], ignore_index=True)[columns]
+
+
+def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """The planted truths that the protocol's outcomes have, with `outcome` for their events."""
+
+    def of(outcome: Outcome) -> pd.DataFrame:
+        found = truth[
+            (truth["events"] == "; ".join(sorted(outcome.events)))
+            & (truth["horizon_days"] == outcome.horizon_days)
+        ]
+        return found.assign(outcome=outcome.name)
+
+    clocked = [outcome for outcome in protocol.outcomes if outcome.horizon_days is not None]
+    table = pd.concat([of(outcome) for outcome in clocked], ignore_index=True)
+    columns = ["outcome", "horizon_days", "estimand", "measure", "truth", "monte_carlo_error"]
+    return table[columns]
+
+
+def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure]:
+    names = arm_names(protocol)
+    figures = {
+        "flow": flow_diagram(shown["attrition"], names),
+        "love": love_plot(shown["balance"]),
+        "overlap": propensity_overlap_plot(shown["propensity"], names),
+    }
+    for outcome in protocol.outcomes:
+        if outcome.horizon_days is not None:
+            figures[f"incidence_{outcome.name}"] = cumulative_incidence_plot(
+                shown["curves"], shown["at_risk"], outcome.name, outcome.horizon_days, names
+            )
+    figures["forest"] = forest_plot(
+        shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth")
+    )
+    return figures
+
+
+def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
+    exhibits = [
+        target_trial_table(protocol),
+        attrition_table(shown["attrition"], protocol),
+        baseline_table(shown["balance"], shown["sample_size"], protocol),
+        effects_table(shown["estimates"], shown.get("truth"), protocol),
+        outcomes_table(shown["arms"], protocol),
+        exits_table(shown["exits"], protocol),
+        robustness_table(shown["robustness"], protocol),
+    ]
+    return {exhibit.name: exhibit for exhibit in exhibits}
+
+
+def _verdicts(estimates: Released, protocol: Protocol) -> list[str]:
+    table = estimates.table
+    rows = table[
+        (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
+    ]
+    return [verdict_sentence(row, protocol) for row in rows.to_dict("records")]
+
+
+def _page(
+    protocol: Protocol,
+    exhibits: dict[str, Exhibit],
+    figures: dict[str, str],
+    verdicts: list[str],
+    facts: dict,
+) -> str:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["words"] = words
+    template = files("iop_outcomes.report").joinpath("templates", "report.html.j2")
+    return environment.from_string(template.read_text("utf-8")).render(
+        protocol=protocol,
+        names=arm_names(protocol),
+        population=population(protocol),
+        exhibits=exhibits,
+        figures={name: Markup(_inline(drawing)) for name, drawing in figures.items()},
+        verdicts=verdicts,
+        facts=facts,
+    )
+
+
+def _inline(drawing: str) -> str:
+    """An SVG file as an element of a page: without its XML prologue."""
+    return drawing[drawing.index("<svg") :]
+
+
+def _summary(protocol: Protocol, verdicts: list[str], facts: dict) -> str:
+    lead = "These records are simulated, with a planted truth.\n\n" if facts["simulated"] else ""
+    lines = "\n".join(f"- {sentence}" for sentence in verdicts)
+    return (
+        f"# {protocol.title}\n\n{lead}{lines}\n\n"
+        f"Protocol {facts['protocol_hash']}, data {facts['data_hash']}.\n"
+    )
+
+
+def _metrics(estimates: Released, facts: dict) -> str:
+    """Weighted estimates for `dvc metrics`, rounded so that another machine's last bits agree."""
+    table = estimates.table[estimates.table["method"] == str(Method.IPTW)]
+    metrics: dict = {}
+    for row in table.to_dict("records"):
+        metrics.setdefault(row["outcome"], {})[row["measure"]] = {
+            "estimate": _rounded(row["estimate"]),
+            "conf_low": _rounded(row["conf_low"]),
+            "conf_high": _rounded(row["conf_high"]),
+            **({"verdict": row["verdict"]} if isinstance(row["verdict"], str) else {}),
+        }
+    metrics["protocol_hash"] = facts["protocol_hash"]
+    return json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rounded(value: float) -> float | None:
+    return None if pd.isna(value) else round(float(value), 4)

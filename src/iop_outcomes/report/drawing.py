@@ -1,0 +1,66 @@
+"""The look of every figure: colours, type, sizes, and bytes that depend on nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from iop_outcomes.vocabulary import Arm
+
+COLOUR = {Arm.INTERVENTION: "#0072B2", Arm.COMPARATOR: "#D55E00"}  # distinct to every eye
+LINE = {Arm.INTERVENTION: "-", Arm.COMPARATOR: (0, (5, 2))}  # and without colour
+INK, FAINT = "#222222", "#8a8a8a"
+STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+SIGNED = FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))
+NAMES = {"intervention": "intervention", "comparator": "comparator"}
+
+
+@contextmanager
+def canvas(width: float, height: float) -> Iterator[Figure]:
+    """A figure of so many inches, in the house style."""
+    with rc_context(STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as SVG text that depends on nothing but what it shows.
+
+    Parameters
+    ----------
+    name
+        Seeds the ids inside the drawing; two figures of one page need two names.
+    """
+    page = StringIO()
+    with rc_context({**STYLE, "svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(page, format="svg", metadata={"Date": None, "Creator": None})
+    return page.getvalue()
+
+
+def capital(text: str) -> str:
+    """The text with its first letter raised and the rest as it was."""
+    return text[:1].upper() + text[1:]
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most `width` characters where its words allow."""
+    lines = [""]
+    for word in text.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)

@@ -1,0 +1,270 @@
+"""One function per figure of the field; each takes released tables and returns a Figure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.drawing import (
+    COLOUR,
+    FAINT,
+    INK,
+    LINE,
+    NAMES,
+    SIGNED,
+    canvas,
+    capital,
+    wrapped,
+)
+from iop_outcomes.report.wording import count, words
+from iop_outcomes.vocabulary import Arm, Measure, Method
+
+
+def flow_diagram(attrition: Released, names: Mapping[str, str] = NAMES) -> Figure:
+    """Who was admitted, who was left out and why, who remains: one column per arm."""
+    table = attrition.table
+    criteria = list(dict.fromkeys(table["criterion"]))
+    cell = table.set_index(["criterion", "arm"])
+    with canvas(7.2, 0.75 + 0.95 * len(criteria)) as figure:
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set(xlim=(0, 3), ylim=(-len(criteria) - 0.1, 0.75))
+        for column, arm in enumerate(Arm):
+            x = 0.55 if column == 0 else 2.45
+            axes.text(x, 0.5, capital(names[arm]), ha="center", weight="bold", color=COLOUR[arm])
+            for step, criterion in enumerate(criteria):
+                row = cell.loc[(criterion, arm)]
+                box = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": COLOUR[arm]}
+                axes.text(
+                    x, -step, f"n = {count(row['remaining'])}", ha="center", va="center", bbox=box
+                )
+                if step:
+                    arrow = {"arrowstyle": "-|>", "color": FAINT, "shrinkA": 12, "shrinkB": 12}
+                    axes.annotate("", (x, -step), (x, 1 - step), arrowprops=arrow)
+                    side = 0.06 if column == 0 else -0.06
+                    axes.text(
+                        x + side,
+                        0.5 - step,
+                        f"{count(row['excluded'])} left out",
+                        ha="left" if column == 0 else "right",
+                        va="center",
+                        fontsize=8,
+                        color=FAINT,
+                    )
+        for step, criterion in enumerate(criteria):
+            text = wrapped(criterion, 34)
+            axes.text(1.5, -step, text, ha="center", va="center", fontsize=8.5)
+    return figure
+
+
+def love_plot(balance: Released, largest: int = 10) -> Figure:
+    """Standardised mean difference of every covariate before and after weighting.
+
+    A covariate with more than `largest` levels is drawn as its worst level.
+    """
+    rows = balance_rows(balance, largest).dropna(subset=["smd_before", "smd_after"])
+    rows = rows.sort_values("smd_before", key=np.abs, kind="stable").reset_index(drop=True)
+    with canvas(6.4, 1.2 + 0.24 * len(rows)) as figure:
+        axes = figure.subplots()
+        y = np.arange(len(rows))
+        axes.axvspan(-0.1, 0.1, color="#eef2f5", zorder=0, label="within ±0.1")
+        axes.axvline(0, color=FAINT, linewidth=0.8)
+        axes.scatter(
+            rows["smd_before"], y, marker="o", s=26, fc="white", ec=INK, label="before weighting"
+        )
+        axes.scatter(
+            rows["smd_after"], y, marker="D", s=22, color=COLOUR[Arm.INTERVENTION],
+            label="after weighting",
+        )  # fmt: skip
+        axes.set(
+            yticks=y,
+            yticklabels=rows["label"],
+            xlabel="Standardised mean difference (pooled SD before weighting)",
+        )
+        axes.xaxis.set_major_formatter(SIGNED)
+        axes.margins(y=0.03)
+        figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def balance_rows(balance: Released, largest: int = 10) -> pd.DataFrame:
+    """Balance with a `label` per row; a covariate with very many levels as its worst one."""
+    parts = []
+    for covariate, rows in balance.table.groupby("covariate", sort=False):
+        if len(rows) > largest:
+            worst = rows[["smd_before", "smd_after"]].abs().max()
+            label = f"{words(str(covariate))} (largest of {len(rows)})"
+            rows = pd.DataFrame([{"covariate": covariate, "label": label, **worst}])
+        else:
+            level = rows["level"].where(rows["level"].ne("yes"))
+            name = words(str(covariate))
+            rows = rows.assign(label=(name + ": " + level).fillna(name))
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
+
+
+def propensity_overlap_plot(propensity: Released, names: Mapping[str, str] = NAMES) -> Figure:
+    """Distribution of the propensity score by arm, as enrolled (up) and weighted (down)."""
+    with canvas(6.4, 3.0) as figure:
+        axes = figure.subplots()
+        for arm, bins in propensity.table.groupby("arm", sort=False):
+            width = bins["high"] - bins["low"]
+            for share, sign in ((bins["share"], 1), (bins["weighted_share"], -1)):
+                axes.stairs(
+                    sign * share / width,
+                    [*bins["low"], bins["high"].iloc[-1]],
+                    fill=True,
+                    color=COLOUR[Arm(arm)],
+                    alpha=0.45,
+                    label=names[Arm(arm)] if sign > 0 else None,
+                )
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.set(
+            xlim=(0, 1),
+            xlabel=f"Probability of entering {names[Arm.INTERVENTION]} treatment",
+            ylabel="Density",
+        )
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
+        axes.text(0.99, 0.97, "as enrolled", transform=axes.transAxes, ha="right", va="top")
+        axes.text(0.99, 0.03, "weighted", transform=axes.transAxes, ha="right", va="bottom")
+        axes.legend(loc="upper left")
+    return figure
+
+
+def cumulative_incidence_plot(
+    curves: Released,
+    at_risk: Released,
+    outcome: str,
+    horizon_days: int,
+    names: Mapping[str, str] = NAMES,
+    method: Method = Method.IPTW,
+) -> Figure:
+    """Probability of the outcome by each day with its interval, and numbers at risk below.
+
+    The numbers at risk are people, unweighted. Steps that few people stand behind were joined
+    when the curves were released.
+    """
+    table = curves.table
+    table = table[(table["outcome"] == outcome) & (table["method"] == str(method))]
+    numbers = at_risk.table[at_risk.table["outcome"] == outcome]
+    with canvas(6.4, 4.2) as figure:
+        axes, below = figure.subplots(2, height_ratios=[5, 1])
+        for arm, curve in table.groupby("arm", sort=False):
+            arm = Arm(arm)
+            x = curve["day"]
+            band = {"step": "post", "color": COLOUR[arm], "alpha": 0.15, "linewidth": 0}
+            axes.fill_between(x, curve["conf_low"], curve["conf_high"], **band)
+            axes.step(
+                x, curve["risk"], where="post", color=COLOUR[arm], linestyle=LINE[arm],
+                label=names[arm],
+            )  # fmt: skip
+        axes.set(
+            xlim=(0, horizon_days),
+            ylim=(0, None),
+            ylabel=f"Probability of {words(outcome)}",
+            xlabel="Days since admission",
+        )
+        ticks = sorted(numbers["day"].unique())
+        axes.set_xticks(ticks)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
+        axes.legend(loc="upper left")
+        _numbers_below(below, numbers, names, horizon_days)
+    return figure
+
+
+def _numbers_below(
+    axes: Axes, numbers: pd.DataFrame, names: Mapping[str, str], horizon_days: int
+) -> None:
+    axes.set_axis_off()
+    axes.set(xlim=(0, horizon_days), ylim=(-2.2, 0.6))
+    axes.text(0, 0.1, "Number at risk", fontsize=8, weight="bold", ha="left")
+    for line, arm in enumerate(Arm, start=1):
+        axes.text(
+            -0.02, -line, names[arm], color=COLOUR[arm], fontsize=8, ha="right",
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+        for row in numbers[numbers["arm"] == str(arm)].itertuples():
+            axes.text(row.day, -line, count(row.at_risk), fontsize=8, ha="center")
+
+
+def forest_plot(
+    estimates: Released,
+    alternatives: Released | None = None,
+    margins: Mapping[str, float] | None = None,
+    truth: Released | None = None,
+) -> Figure:
+    """Risk differences with their intervals: unadjusted, as planned, and under alternatives.
+
+    Parameters
+    ----------
+    estimates
+        `Comparison.estimates`, released.
+    alternatives
+        `Robustness.estimates`, released.
+    margins
+        Non-inferiority margin by outcome, on the side that is worse (negative where a higher risk
+        is better).
+    truth
+        Planted truths; a cross marks those of the planned analysis.
+    """
+    table = _forest_rows(estimates, alternatives)
+    outcomes = list(dict.fromkeys(table["outcome"]))
+    rows = max(len(table[table["outcome"] == outcome]) for outcome in outcomes)
+    with canvas(3.4 + 2.9 * len(outcomes), 1.3 + 0.3 * rows) as figure:
+        panels = figure.subplots(1, len(outcomes), squeeze=False, sharey=True)[0]
+        for axes, outcome in zip(panels, outcomes, strict=True):
+            part = table[table["outcome"] == outcome].reset_index(drop=True)
+            y = -np.arange(len(part))
+            axes.axvline(0, color=FAINT, linewidth=0.8)
+            if margins and outcome in margins:
+                axes.axvline(100 * margins[outcome], color="#b00020", linestyle=":", label="margin")
+            for place, row in zip(y, part.itertuples(), strict=True):
+                planned = row.label.startswith("As planned")
+                colour = INK if planned else FAINT
+                axes.plot([100 * row.conf_low, 100 * row.conf_high], [place, place], color=colour)
+                axes.plot(100 * row.estimate, place, "D" if planned else "o", color=colour, ms=5)
+            if truth is not None:
+                known = _planted(part, truth)
+                axes.plot(100 * known, y[known.index], "x", color="#b00020", label="planted truth")
+            axes.set(title=capital(words(outcome)), yticks=y, yticklabels=part["label"])
+            axes.xaxis.set_major_formatter(SIGNED)
+        figure.supxlabel(
+            "Risk difference, percentage points (intervention minus comparator)", fontsize=9
+        )
+        handles, labels = panels[0].get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside upper right", ncols=2)
+    return figure
+
+
+def _forest_rows(estimates: Released, alternatives: Released | None) -> pd.DataFrame:
+    own = estimates.table[estimates.table["measure"] == str(Measure.RISK_DIFFERENCE)]
+    planned = own[own["method"] == str(Method.IPTW)]
+    parts = [
+        own[own["method"] == str(Method.UNADJUSTED)].assign(label="Unadjusted"),
+        planned.assign(label="As planned (" + planned["estimand"] + ")"),
+    ]
+    if alternatives is not None:
+        others = alternatives.table
+        others = others[
+            (others["measure"] == str(Measure.RISK_DIFFERENCE))
+            & (others["method"] == str(Method.IPTW))
+        ]
+        parts.append(others.assign(label=others["alternative"].map(capital)))
+    table = pd.concat(parts, ignore_index=True)
+    table["label"] = table["label"].map(lambda label: wrapped(label, 40))
+    order = {outcome: place for place, outcome in enumerate(dict.fromkeys(table["outcome"]))}
+    return table.sort_values("outcome", key=lambda o: o.map(order), kind="stable")
+
+
+def _planted(part: pd.DataFrame, truth: Released) -> pd.Series:
+    table = truth.table
+    known = table[table["measure"] == str(Measure.RISK_DIFFERENCE)]
+    keys = ["outcome", "horizon_days", "estimand"]
+    found = part[keys].merge(known[[*keys, "truth"]], on=keys, how="left", validate="many_to_one")
+    planned = part["label"].str.startswith("As planned")
+    return found["truth"].where(planned).dropna().astype(float)

@@ -1,0 +1,281 @@
+"""Tables as people read them: released numbers formatted, one caption, one note."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.figures import balance_rows
+from iop_outcomes.report.wording import (
+    HIDDEN,
+    MEASURE,
+    METHOD,
+    arm_names,
+    count,
+    interval,
+    number,
+    percent,
+    points,
+    scaled,
+    when,
+    words,
+)
+from iop_outcomes.vocabulary import Arm, Direction, Measure, Method
+
+HIDDEN_NOTE = f"{HIDDEN}: not shown, so that no group of one to {{most}} people can be told apart."
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table ready to be set.
+
+    Attributes
+    ----------
+    name
+        File name and anchor.
+    caption
+        What it shows, in one sentence.
+    table
+        Cells as text; column names are the header.
+    note
+        What a reader must know below it.
+    """
+
+    name: str
+    caption: str
+    table: pd.DataFrame
+    note: str = ""
+
+
+def baseline_table(balance: Released, sample_size: Released, protocol: Protocol) -> Exhibit:
+    """Table 1: who the people were at time zero, as enrolled and weighted, without p-values."""
+    names = arm_names(protocol)
+    size = sample_size.table.set_index("arm")
+    columns = {
+        **{arm: f"{names[arm]} (n = {count(size.loc[arm, 'people'])})" for arm in Arm},
+        **{
+            f"weighted {arm}": f"{names[arm]}, weighted "
+            f"(effective n = {count(size.loc[arm, 'effective'])})"
+            for arm in Arm
+        },
+    }
+    rows = []
+    for _, row in balance_rows(balance).iterrows():
+        cells = {"Characteristic": row["label"]}
+        for arm in Arm:
+            cells[columns[arm]] = _level(row, arm, "")
+            cells[columns[f"weighted {arm}"]] = _level(row, arm, "weighted_")
+        cells["SMD before"] = number(row["smd_before"], 2)
+        cells["SMD after"] = number(row["smd_after"], 2)
+        rows.append(cells)
+    order = ["Characteristic", *columns.values(), "SMD before", "SMD after"]
+    return Exhibit(
+        "baseline",
+        "Characteristics at time zero, before and after weighting.",
+        pd.DataFrame(rows)[order],
+        "Counts with per cent, or means with standard deviations. SMD: standardised mean "
+        f"difference, over the pooled standard deviation before weighting. {_hidden(protocol)}",
+    )
+
+
+def _level(row: pd.Series, arm: Arm, kind: str) -> str:
+    if "value_intervention" not in row or (
+        pd.isna(row.get("level")) and pd.isna(row.get(f"value_{arm}"))
+    ):
+        return ""  # a covariate with very many levels, told by its worst SMD alone
+    value = row[f"{kind}value_{arm}"]
+    if pd.isna(row["level"]):
+        return f"{number(value)} ({number(row[f'{kind}spread_{arm}'])})"
+    if pd.isna(value):
+        return HIDDEN
+    share = percent(value)
+    return f"{share}%" if kind else f"{count(row[f'people_{arm}'])} ({share}%)"
+
+
+def effects_table(estimates: Released, truth: Released | None, protocol: Protocol) -> Exhibit:
+    """Absolute and relative effects on every outcome, unadjusted and weighted."""
+    names = arm_names(protocol)
+    outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
+    level = f"{100 * protocol.analysis.confidence_level:g}% CI"
+    rows = []
+    for (name, measure), both in estimates.table.groupby(["outcome", "measure"], sort=False):
+        outcome = outcomes[str(name)]
+        by_method = both.set_index("method")
+        row = {
+            "Outcome": f"{words(outcome.name)} {when(outcome)}",
+            "Measure": MEASURE[Measure(str(measure))].format(**names),
+        }
+        for method in Method:
+            label = f"{METHOD[method]} ({level})"
+            row[label] = (
+                interval({**by_method.loc[str(method)], "measure": measure})
+                if str(method) in by_method.index
+                else HIDDEN
+            )
+        if truth is not None:
+            row["Planted truth"] = _planted(truth, outcome, str(measure), protocol)
+        rows.append(row)
+    se = list(dict.fromkeys(estimates.table["se_method"]))
+    note = (
+        f"Risks in per cent; differences are {names['intervention']} minus "
+        f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
+        "Mean days free of the outcome and of competing events. Standard errors: "
+        f"{'; '.join(se)}. {_hidden(protocol)}"
+    )
+    if truth is not None:
+        note += " Planted truth: what the simulation was built to have, for the weighted column."
+    return Exhibit("effects", "Effects on every outcome.", pd.DataFrame(rows), note)
+
+
+def _planted(truth: Released, outcome: Outcome, measure: str, protocol: Protocol) -> str:
+    table = truth.table
+    found = table[
+        (table["outcome"] == outcome.name)
+        & (table["measure"] == measure)
+        & (table["estimand"] == str(protocol.estimand))
+    ]
+    return scaled(found["truth"].iloc[0], measure) if len(found) else ""
+
+
+def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
+    """How follow-up stood at the horizon, in people."""
+    names = arm_names(protocol)
+    outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
+    table = arms.table[arms.table["method"] == str(Method.UNADJUSTED)]
+    rows = [
+        {
+            "Outcome": f"{words(row['outcome'])} {when(outcomes[row['outcome']])}",
+            "Arm": names[Arm(row["arm"])],
+            "People": count(row["people"]),
+            "Events": count(row["events"]),
+            "Competing events": count(row["competing"]),
+            "Censored before": count(row["censored"]),
+            "Outcome not known": count(row["missing"]),
+            "Median days": HIDDEN if pd.isna(row["median_days"]) else f"{row['median_days']:g}",
+            "Mean days (RMST)": number(row["restricted_mean_days"]),
+        }
+        for row in table.to_dict("records")
+    ]
+    return Exhibit(
+        "outcomes",
+        "People, events and follow-up, unweighted.",
+        pd.DataFrame(rows),
+        "Median and mean days are days free of the outcome and of competing events; the mean is "
+        f"restricted to the horizon; {HIDDEN} also where a median is not reached or an outcome has "
+        f"no clock. {_hidden(protocol)}",
+    )
+
+
+def exits_table(exits: Released, protocol: Protocol) -> Exhibit:
+    """How index stays ended, by level of care."""
+    table = exits.table.assign(
+        cell=[HIDDEN if pd.isna(people) else count(people) for people in exits.table["people"]],
+        level=exits.table["level_of_care"],
+    )
+    wide = table.pivot(index="reason", columns="level", values="cell").fillna("0")
+    arms = dict(zip(table["level"], table["arm"], strict=True))
+    wide = wide[sorted(wide.columns, key=lambda level: (arms[level] != Arm.INTERVENTION, level))]
+    wide = wide.rename(columns=lambda level: f"{level} (people)")
+    return Exhibit(
+        "exits",
+        "How the index stay ended, by level of care.",
+        wide.reset_index().rename(columns={"reason": "Exit"}).rename_axis(columns=None),
+        f"Unweighted. {_hidden(protocol)}",
+    )
+
+
+def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
+    """The weighted risk difference under every alternative protocol."""
+    table = alternatives.table
+    table = table[
+        (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
+    ]
+    rows = [
+        {
+            "Alternative": row["alternative"],
+            "Outcome": f"{words(row['outcome'])}, "
+            + ("at exit" if pd.isna(row["horizon_days"]) else f"day {row['horizon_days']}"),
+            "Estimand": row["estimand"],
+            "n": count(row["n"]),
+            "Risk difference, points": interval(row),
+            "Verdict": row["verdict"] if isinstance(row["verdict"], str) else "",
+        }
+        for row in table.to_dict("records")
+    ]
+    return Exhibit(
+        "robustness",
+        "The risk difference when one line of the protocol changes.",
+        pd.DataFrame(rows),
+        _hidden(protocol),
+    )
+
+
+def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:
+    """The flow diagram in numbers."""
+    names = arm_names(protocol)
+    rows = [
+        {
+            "Criterion": row["criterion"],
+            "Arm": names[Arm(row["arm"])],
+            "Left out": count(row["excluded"]),
+            "Remaining": count(row["remaining"]),
+        }
+        for row in attrition.table.to_dict("records")
+    ]
+    note = "Criteria that left out few people are told together."
+    return Exhibit("attrition", "Who was left out, and why.", pd.DataFrame(rows), note)
+
+
+def target_trial_table(protocol: Protocol) -> Exhibit:
+    """The protocol as the rows of a target-trial table."""
+    arms, asked = protocol.strategies, protocol.eligibility
+    by = words(arms.by)
+    criteria = [f"aged {asked.minimum_age_years} or over"]
+    if asked.washout_days:
+        criteria.append(f"no treatment in the {asked.washout_days} days before")
+    criteria += [f"{words(name)} recorded at time zero" for name in asked.recorded]
+    rows: Mapping[str, str] = {
+        "Question": protocol.question,
+        "Eligibility": "; ".join(criteria),
+        "Strategies": f"{arms.intervention_name}: {by} {', '.join(arms.intervention)}. "
+        f"{arms.comparator_name}: {by} {', '.join(arms.comparator)}",
+        "Assignment": "not randomised here; weighted for "
+        + ", ".join(words(term) for term in protocol.analysis.covariates),
+        "Time zero": "start of the first stay that starts a strategy; stays within "
+        f"{protocol.time_zero.episode_gap_days} days belong to one episode",
+        **{
+            f"Outcome: {words(o.name)}": f"{o.definition} ({when(o)})"
+            + (f"; competing: {', '.join(o.competing)}" if o.competing else "")
+            for o in protocol.outcomes
+        },
+        "Estimand": str(protocol.estimand),
+        **{
+            f"Margin: {words(name)}": f"{points(margin)} percentage points. "
+            f"{margin.justification}. Set by {margin.set_by}"
+            for name, margin in protocol.noninferiority.items()
+        },
+        "Standard errors": ", clustered by ".join(
+            filter(None, ("stacked estimating equations", protocol.analysis.cluster))
+        ),
+        "Disclosure": f"counts of 1 to {protocol.disclosure.smallest_count - 1} people not shown",
+    }
+    return Exhibit(
+        "protocol",
+        "The target trial as specified.",
+        pd.DataFrame({"Element": rows.keys(), "As specified": rows.values()}),
+    )
+
+
+def worse_side(protocol: Protocol) -> dict[str, float]:
+    """Each outcome's margin as a risk difference on the side that is worse."""
+    direction = {outcome.name: outcome.better for outcome in protocol.outcomes}
+    return {
+        name: margin.risk_difference * (1 if direction[name] is Direction.LOWER else -1)
+        for name, margin in protocol.noninferiority.items()
+    }
+
+
+def _hidden(protocol: Protocol) -> str:
+    return HIDDEN_NOTE.format(most=protocol.disclosure.smallest_count - 1)

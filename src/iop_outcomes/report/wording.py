@@ -1,0 +1,167 @@
+"""Numbers and verdicts in words. Sentences come from verdicts, never from p-values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from iop_outcomes.protocol.specification import Margin, Outcome, Protocol
+from iop_outcomes.vocabulary import Direction, Estimand, Measure, Method, Verdict
+
+HIDDEN = "–"
+MINUS = "−"
+
+POPULATION = {
+    Estimand.ATE: "everyone eligible",
+    Estimand.ATT: "the kind of people who entered {intervention} treatment",
+    Estimand.ATC: "the kind of people who entered {comparator} treatment",
+    Estimand.ATO: "the kind of people who could have entered either (the overlap population)",
+    Estimand.ATM: "the kind of people a one-to-one matching would keep",
+}
+METHOD = {
+    Method.UNADJUSTED: "Unadjusted",
+    Method.IPTW: "Weighted",
+}
+MEASURE = {
+    Measure.RISK_INTERVENTION: "Risk, {intervention}",
+    Measure.RISK_COMPARATOR: "Risk, {comparator}",
+    Measure.RISK_DIFFERENCE: "Risk difference, percentage points",
+    Measure.RISK_RATIO: "Risk ratio",
+    Measure.RMST_DIFFERENCE: "Difference in mean days free of it (RMST)",
+}
+VERDICT = {
+    Verdict.SUPERIOR: (
+        "On {outcome}, {intervention} treatment was superior to {comparator} treatment: the whole "
+        "interval lies on its side of no difference."
+    ),
+    Verdict.NONINFERIOR: (
+        "On {outcome}, {intervention} treatment was non-inferior to {comparator} treatment: the "
+        "whole interval lies within the margin of {margin} percentage points."
+    ),
+    Verdict.NONINFERIOR_AND_WORSE: (
+        "On {outcome}, {intervention} treatment was non-inferior to {comparator} treatment and "
+        "statistically worse: the whole interval lies within the margin of {margin} percentage "
+        "points, and the whole of it on the wrong side of no difference."
+    ),
+    Verdict.INCONCLUSIVE: (
+        "On {outcome}, the comparison is inconclusive: the interval reaches beyond the margin of "
+        "{margin} percentage points, so a difference that large is neither excluded nor shown."
+    ),
+    Verdict.INFERIOR: (
+        "On {outcome}, {intervention} treatment was inferior to {comparator} treatment: the whole "
+        "interval lies beyond the margin of {margin} percentage points."
+    ),
+}
+
+
+def words(name: str) -> str:
+    """A column or outcome name as a reader says it.
+
+    Examples
+    --------
+    >>> words("leaving_treatment")
+    'leaving treatment'
+    """
+    return name.replace("_", " ")
+
+
+def number(value: Any, decimals: int = 1) -> str:
+    """A number with a true minus sign; a dash where it is hidden.
+
+    Examples
+    --------
+    >>> number(-1.25), number(None), number(1234)
+    ('−1.2', '–', '1234.0')
+    """
+    if pd.isna(value):
+        return HIDDEN
+    # Adding 0 turns a rounded -0.0 into 0.0.
+    return f"{round(float(value), decimals) + 0.0:.{decimals}f}".replace("-", MINUS)
+
+
+def count(value: Any) -> str:
+    """A count of people with thin thousands.
+
+    Examples
+    --------
+    >>> count(12345)
+    '12 345'
+    """
+    return HIDDEN if pd.isna(value) else f"{int(value):,}".replace(",", " ")
+
+
+def percent(share: Any, decimals: int = 1) -> str:
+    """A share in per cent, without the sign.
+
+    Examples
+    --------
+    >>> percent(0.1234)
+    '12.3'
+    """
+    return HIDDEN if pd.isna(share) else number(100 * float(share), decimals)
+
+
+def scaled(value: Any, measure: str) -> str:
+    """An estimate as the tables print it: risks in per cent, ratios and days as they are."""
+    if measure == Measure.RISK_RATIO:
+        return number(value, 2)
+    return number(value) if measure == Measure.RMST_DIFFERENCE else percent(value)
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Estimate and confidence limits of a row of estimates."""
+    value, low, high = (
+        scaled(row[k], row["measure"]) for k in ("estimate", "conf_low", "conf_high")
+    )
+    return HIDDEN if value == HIDDEN else f"{value} ({low} to {high})"
+
+
+def population(protocol: Protocol) -> str:
+    """Whom the protocol's estimand averages over, in words."""
+    return POPULATION[protocol.estimand].format(**arm_names(protocol))
+
+
+def arm_names(protocol: Protocol) -> dict[str, str]:
+    """What the report calls the arms, by arm."""
+    return {
+        "intervention": protocol.strategies.intervention_name,
+        "comparator": protocol.strategies.comparator_name,
+    }
+
+
+def verdict_sentence(row: Mapping[str, Any], protocol: Protocol) -> str:
+    """The verdict of one outcome, then its numbers, then what they rest on."""
+    outcome = next(o for o in protocol.outcomes if o.name == row["outcome"])
+    names = {**arm_names(protocol), "outcome": words(outcome.name)}
+    numbers = (
+        f"Risk difference {when(outcome)}, {names['intervention']} minus {names['comparator']}: "
+        f"{interval(row)} percentage points ({100 * protocol.analysis.confidence_level:g}% "
+        f"confidence interval; {'a lower' if outcome.better is Direction.LOWER else 'a higher'} "
+        "risk is better)."
+    )
+    if pd.isna(row["estimate"]):
+        return f"On {names['outcome']}, the counts are too small to be shown."
+    margin = protocol.noninferiority.get(outcome.name)
+    if margin is None or pd.isna(row["verdict"]):
+        return (
+            f"On {names['outcome']}, no margin was set, so nothing is claimed about "
+            f"non-inferiority. {numbers}"
+        )
+    text = VERDICT[Verdict(row["verdict"])].format(**names, margin=points(margin))
+    return f"{text} {numbers}"
+
+
+def points(margin: Margin) -> str:
+    """A margin in percentage points.
+
+    Examples
+    --------
+    >>> points(Margin(risk_difference=0.075, justification="as an example", set_by="nobody"))
+    '7.5'
+    """
+    return f"{100 * margin.risk_difference:g}"
+
+
+def when(outcome: Outcome) -> str:
+    """When an outcome is read."""
+    return "at exit" if outcome.horizon_days is None else f"by day {outcome.horizon_days}"

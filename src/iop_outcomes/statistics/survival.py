@@ -1,0 +1,268 @@
+"""Step curves from censored times: survival, cumulative incidence, restricted mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CENSORED, EVENT, COMPETING = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class StepCurve:
+    """A right-continuous step function of days since time zero.
+
+    Attributes
+    ----------
+    day
+        Days at which the curve steps, ascending. Shape (steps,).
+    value
+        Height from each day until the next. Shape (steps,).
+    start
+        Height before the first step.
+    """
+
+    day: NDArray
+    value: NDArray
+    start: float
+
+    def at(self, day: ArrayLike) -> NDArray:
+        """Height on each `day`; of the same shape."""
+        heights = np.concatenate([[self.start], self.value])
+        return heights[np.searchsorted(self.day, day, side="right")]
+
+    def area(self, until: float) -> float:
+        """Area from day 0 to `until`; under a survival curve, the restricted mean in days."""
+        before = self.day < until
+        edges = np.concatenate([[0.0], self.day[before], [until]])
+        heights = np.concatenate([[self.start], self.value[before]])
+        return float(np.sum(np.diff(edges) * heights))
+
+
+@dataclass(frozen=True)
+class RiskSets:
+    """Weighted counts on each day on which anyone's follow-up ends.
+
+    Attributes
+    ----------
+    day
+        Distinct days, ascending. Shape (days,).
+    at_risk, events, competing
+        Sums of weights: under observation on that day; ending it with the event; ending it with a
+        competing event. Censorings on a day leave after that day's events. Shape (days,).
+    position
+        Index in `day` of each person's last day. Shape (n,).
+    cause
+        CENSORED, EVENT or COMPETING. Shape (n,).
+    """
+
+    day: NDArray
+    at_risk: NDArray
+    events: NDArray
+    competing: NDArray
+    position: NDArray
+    cause: NDArray
+
+    @property
+    def hazard(self) -> NDArray:
+        """Share of those at risk who leave by any cause, each day."""
+        # The subtraction in `at_risk` can round to a hair under the exits of the last day.
+        return np.minimum((self.events + self.competing) / self.at_risk, 1.0)
+
+    @property
+    def event_free(self) -> NDArray:
+        """Probability of neither event nor competing event by each day."""
+        return np.cumprod(1 - self.hazard)
+
+    @property
+    def event_free_before(self) -> NDArray:
+        """The same, just before each day."""
+        return np.concatenate([[1.0], self.event_free[:-1]])
+
+
+def risk_sets(day: ArrayLike, cause: ArrayLike, weight: ArrayLike | None = None) -> RiskSets:
+    """Count, with weights, who is at risk and who leaves on each day.
+
+    Parameters
+    ----------
+    day
+        Days from time zero to the end of follow-up, >= 0. Shape (n,).
+    cause
+        CENSORED, EVENT or COMPETING. Shape (n,).
+    weight
+        Balancing or censoring weights, >= 0; all one if absent. Shape (n,).
+    """
+    day, cause = np.asarray(day, float), np.asarray(cause)
+    weight = np.ones_like(day) if weight is None else np.asarray(weight, float)
+    distinct, position = np.unique(day, return_inverse=True)
+
+    def on_each_day(who):
+        return np.bincount(position, weight * who, minlength=distinct.size)
+
+    return RiskSets(
+        day=distinct,
+        at_risk=np.cumsum(on_each_day(np.ones_like(day))[::-1])[::-1],
+        events=on_each_day(cause == EVENT),
+        competing=on_each_day(cause == COMPETING),
+        position=position,
+        cause=cause,
+    )
+
+
+def cumulative_incidence(
+    day: ArrayLike, cause: ArrayLike, weight: ArrayLike | None = None
+) -> StepCurve:
+    r"""Aalen-Johansen estimate of the probability of an event by each day.
+
+    .. math:: \hat F(t) = \sum_{s \le t} \hat S(s-) \, d_1(s) / n(s)
+
+    Causes that share a day share its risk set, so ties need no random breaking.
+    Censorings on a day of events leave the risk set after them.
+
+    Parameters
+    ----------
+    day
+        Days from time zero to the end of follow-up, >= 0. Shape (n,).
+    cause
+        CENSORED, EVENT or COMPETING. Shape (n,).
+    weight
+        Balancing or censoring weights, >= 0; all one if absent. Shape (n,).
+
+    Returns
+    -------
+    StepCurve
+        Starts at 0.
+
+    References
+    ----------
+    Aalen & Johansen (1978), Scandinavian Journal of Statistics 5:141-150.
+
+    Examples
+    --------
+    Of five people, one relapses on day 1, one dies on day 2, one relapses on day 3:
+
+    >>> curve = cumulative_incidence([1, 2, 3, 4, 4], [1, 2, 1, 0, 0])
+    >>> curve.at([2, 3])
+    array([0.2, 0.4])
+    """
+    return incidence_curve(risk_sets(day, cause, weight))
+
+
+def incidence_curve(sets: RiskSets) -> StepCurve:
+    """`cumulative_incidence` of risk sets already counted."""
+    steps = sets.event_free_before * sets.events / sets.at_risk
+    return StepCurve(sets.day, np.cumsum(steps), start=0.0)
+
+
+def event_free_curve(sets: RiskSets) -> StepCurve:
+    """Probability of neither event nor competing event; Kaplan-Meier's where none competes.
+
+    Examples
+    --------
+    >>> event_free_curve(risk_sets([1, 2, 3, 4], [1, 0, 1, 0])).at(3).item()
+    0.375
+    """
+    return StepCurve(sets.day, sets.event_free, start=1.0)
+
+
+def quantile_day(curve: StepCurve, share: float) -> float | None:
+    """First day by which `share` of people had the event; None if the curve never gets there.
+
+    Where the survival curve is level at exactly 1 - share, the middle of that level stretch is
+    taken, as R's survival does.
+
+    Parameters
+    ----------
+    curve
+        A survival curve.
+
+    Examples
+    --------
+    >>> quantile_day(event_free_curve(risk_sets([1, 2, 3, 4], [1, 1, 1, 1])), 0.5)
+    2.5
+    """
+    level = 1 - share
+    reached = np.flatnonzero(curve.value <= level + 1e-12)
+    if not reached.size:
+        return None
+    first = reached[0]
+    if abs(curve.value[first] - level) > 1e-12:
+        return float(curve.day[first])
+    lower = reached[curve.value[reached] < level - 1e-12]
+    return float((curve.day[first] + curve.day[lower[0]]) / 2) if lower.size else None
+
+
+def incidence_derivative(sets: RiskSets, until: float) -> NDArray:
+    r"""Derivative of the cumulative incidence at day `until` by each person's weight.
+
+    With S the event-free curve, n the weighted risk set, h the hazard of leaving by any cause and
+    :math:`R(s) = F(\tau) - F(s)`, a weight added to someone who leaves on day s changes
+    :math:`F(\tau)` by
+
+    .. math:: \frac{S(s-)}{n(s)} 1[\text{event}] - \frac{R(s)}{n(s)\,(1-h(s))} 1[\text{exit}]
+
+    and each day spent at risk takes away its expectation. Weight times derivative is the
+    person's influence; the influences sum to zero.
+
+    Returns
+    -------
+    NDArray
+        Shape (n,).
+
+    References
+    ----------
+    The product integral's derivative: Gill & Johansen (1990), Annals of Statistics 18:1501-1555.
+
+    Examples
+    --------
+    Without censoring the incidence is a share, and the derivative is that of a mean:
+
+    >>> incidence_derivative(risk_sets([1, 2, 3, 4], [1, 1, 1, 1]), 2).round(12).tolist()
+    [0.125, 0.125, -0.125, -0.125]
+    """
+    curve = incidence_curve(sets)
+    counted = sets.day <= until
+    remaining = np.where(counted, curve.at(until) - curve.value, 0.0)
+    direct = np.where(counted, sets.event_free_before / sets.at_risk, 0.0)
+    return _derivative(sets, direct, _per_survivor(sets, remaining))
+
+
+def restricted_mean_derivative(sets: RiskSets, until: float) -> NDArray:
+    r"""Derivative of the area under the event-free curve to day `until` by each person's weight.
+
+    With :math:`A(s) = \int_s^\tau S(t)\,dt`, a weight added to someone who leaves on day s takes
+    away :math:`A(s) / (n(s)(1-h(s)))`.
+
+    Returns
+    -------
+    NDArray
+        Shape (n,).
+
+    Examples
+    --------
+    >>> sets = risk_sets([1, 2, 3, 4], [1, 1, 1, 1])
+    >>> restricted_mean_derivative(sets, 4).round(12).tolist()
+    [-0.375, -0.125, 0.125, 0.375]
+    """
+    curve = event_free_curve(sets)
+    edges = np.minimum(np.concatenate([sets.day, [np.inf]]), until)
+    areas = curve.value * np.maximum(np.diff(edges), 0)
+    to_go = np.cumsum(areas[::-1])[::-1]
+    return _derivative(sets, np.zeros_like(to_go), _per_survivor(sets, to_go))
+
+
+def _per_survivor(sets: RiskSets, lost: NDArray) -> NDArray:
+    # When everyone at risk leaves on a day, no weight can change what comes after: 0, not 0/0.
+    survivors = sets.at_risk * (1 - sets.hazard)
+    some = 1 - sets.hazard > 1e-12
+    return np.divide(lost, survivors, out=np.zeros_like(lost), where=some)
+
+
+def _derivative(sets: RiskSets, direct: NDArray, lost: NDArray) -> NDArray:
+    """What leaving adds (an event: `direct`) and takes (any exit: `lost`), less expectation."""
+    expected = np.cumsum(
+        direct * sets.events / sets.at_risk - lost * sets.hazard,
+    )
+    gain = np.where(sets.cause == EVENT, direct[sets.position], 0.0)
+    loss = np.where(sets.cause != CENSORED, lost[sets.position], 0.0)
+    return gain - loss - expected[sets.position]

@@ -1,0 +1,111 @@
+"""The field's words, each spelled once: code, data files and report all use these spellings."""
+
+from enum import StrEnum
+
+
+class LevelOfCare(StrEnum):
+    """Intensity of treatment at admission, most to least intensive.
+
+    Short-term and long-term residential care are never one level: their lengths of stay and
+    completion differ by design.
+    """
+
+    WITHDRAWAL_MANAGEMENT = "withdrawal management"
+    INPATIENT = "inpatient"
+    SHORT_TERM_RESIDENTIAL = "short-term residential"
+    LONG_TERM_RESIDENTIAL = "long-term residential"
+    PARTIAL_HOSPITALIZATION = "partial hospitalization"
+    INTENSIVE_OUTPATIENT = "intensive outpatient"
+    OUTPATIENT = "outpatient"
+    AMBULATORY_WITHDRAWAL_MANAGEMENT = "ambulatory withdrawal management"
+
+
+# Care that clears the way for a strategy and never is one.
+WITHDRAWAL_MANAGEMENT = (
+    LevelOfCare.WITHDRAWAL_MANAGEMENT,
+    LevelOfCare.AMBULATORY_WITHDRAWAL_MANAGEMENT,
+)
+
+
+class ExitReason(StrEnum):
+    """How a stay ended."""
+
+    COMPLETED = "completed"
+    TRANSFERRED = "transferred"
+    DROPPED_OUT = "dropped out"
+    TERMINATED = "terminated by the facility"
+    INCARCERATED = "incarcerated"
+    DEATH = "death"
+    OTHER = "other"
+    NOT_RECORDED = "left, reason not recorded"
+
+
+class EventKind(StrEnum):
+    """A dated event in a person's records that is not the end of a stay."""
+
+    RETURN_TO_USE = "return to use"
+    OVERDOSE = "overdose"
+    EMERGENCY_VISIT = "emergency visit"
+    INCARCERATED = "incarcerated"
+    DEATH = "death"
+
+
+class Arm(StrEnum):
+    """Side of the comparison; every effect is intervention minus (or over) comparator."""
+
+    INTERVENTION = "intervention"
+    COMPARATOR = "comparator"
+
+
+class Status(StrEnum):
+    """How a person's follow-up ended, in order of precedence on a shared day."""
+
+    EVENT = "event"
+    COMPETING = "competing event"
+    CENSORED = "censored"
+    NO_EVENT = "no event"  # outcomes read at exit, which have no clock
+    MISSING = "missing"  # nothing is known after time zero
+
+
+class Estimand(StrEnum):
+    """Whose effect is averaged."""
+
+    ATE = "ATE"  # everyone eligible
+    ATT = "ATT"  # those who entered the intervention
+    ATC = "ATC"  # those who entered the comparator
+    ATO = "ATO"  # those who could have entered either (the overlap population)
+    ATM = "ATM"  # the people a one-to-one matching would keep
+
+
+class Measure(StrEnum):
+    """Scale of an estimate."""
+
+    RISK_INTERVENTION = "risk_intervention"
+    RISK_COMPARATOR = "risk_comparator"
+    RISK_DIFFERENCE = "risk_difference"
+    RISK_RATIO = "risk_ratio"
+    RMST_DIFFERENCE = "rmst_difference"
+
+
+class Method(StrEnum):
+    """How the arms were made comparable."""
+
+    UNADJUSTED = "unadjusted"
+    IPTW = "iptw"  # inverse probability of treatment, tilted to the estimand
+
+
+class Direction(StrEnum):
+    """Which way an outcome is better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+class Verdict(StrEnum):
+    """Where the whole confidence interval lies relative to no difference and the margin."""
+
+    SUPERIOR = "superior"
+    NONINFERIOR = "non-inferior"
+    NONINFERIOR_AND_WORSE = "non-inferior and statistically worse"
+    INCONCLUSIVE = "inconclusive"
+    INFERIOR = "inferior"
