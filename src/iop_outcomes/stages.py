@@ -84,7 +84,7 @@ def robustness(study: Study) -> None:
     found = compare_alternatives(
         study.data.read("records", Records),
         read_alternatives(study.params),
-        each=_progress("Alternatives"),
+        each=_progress("Comparing under alternative protocols"),
     )
     study.data.write("robustness", found)
 
@@ -139,9 +139,10 @@ def _progress(what: str) -> Callable[[Iterable], Iterator]:
     console = Console(stderr=True)
 
     def each(items: Iterable) -> Iterator:
+        items = list(items)
         if console.is_terminal:
             yield from track(items, what, console=console, transient=True)
-        else:
+        elif items:
             console.print(f"{what} ...")
             yield from items
 

@@ -40,6 +40,9 @@ class ExitReason(StrEnum):
     NOT_RECORDED = "left, reason not recorded"
 
 
+NO_EXIT = "no exit recorded"  # the stay is open, or the source does not say how it ended
+
+
 class EventKind(StrEnum):
     """A dated event in a person's records that is not the end of a stay."""
 

@@ -11,7 +11,7 @@ from iop_outcomes.cohort.follow_up import follow_up, happenings
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Protocol, Strategies
 from iop_outcomes.records.schema import STAYS, Records
-from iop_outcomes.vocabulary import WITHDRAWAL_MANAGEMENT, Arm, Status
+from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, Status
 
 AFTER_TIME_ZERO = {"end_day", "exit_reason", "last_observed_day", "first_observed_day"}
 
@@ -69,7 +69,7 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         persons=eligible[known],
         follow_up=ends,
         exits=eligible[["person_id", "arm", "level_of_care"]].assign(
-            reason=eligible["exit_reason"].fillna("still in the index stay")
+            reason=eligible["exit_reason"].fillna(NO_EXIT)
         ),
         attrition=attrition,
     )
@@ -166,7 +166,8 @@ def _criteria(candidates: pd.DataFrame, protocol: Protocol) -> dict[str, pd.Seri
             raise CohortError(
                 f"protocol.eligibility.recorded: the records hold no `{covariate}` at time zero"
             )
-        criteria[f"{covariate} recorded at time zero"] = candidates[covariate].notna()
+        label = protocol.labels.get(covariate, covariate)
+        criteria[f"{label} recorded at time zero"] = candidates[covariate].notna()
     return criteria
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from iop_outcomes.protocol.specification import Outcome
-from iop_outcomes.vocabulary import Status
+from iop_outcomes.vocabulary import NO_EXIT, Status
 
 PRECEDENCE = {status: rank for rank, status in enumerate(Status)}
 COLUMNS = ["person_id", "outcome", "days", "status", "reason", "source", "source_row"]
@@ -88,7 +88,7 @@ def _at_exit(persons: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
             "person_id": persons["person_id"],
             "days": pd.array([None] * len(persons), dtype="Int64"),
             "status": status.mask(reason.isna(), Status.MISSING).map(str),
-            "reason": reason.fillna("still in the index stay"),
+            "reason": reason.fillna(NO_EXIT),
             "source": "stays",
             "source_row": persons["stay_row"].astype("Int64"),
         }

@@ -197,7 +197,10 @@ class Disclosure:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Protocol:
-    """The whole study; everything downstream is a function of this and the records."""
+    """The whole study; everything downstream is a function of this and the records.
+
+    `labels` says how the report spells columns and outcomes; it changes no number.
+    """
 
     title: str
     question: str
@@ -210,6 +213,7 @@ class Protocol:
     analysis: AnalysisPlan
     noninferiority: dict[str, Margin] = Field(default_factory=dict)
     disclosure: Disclosure = Field(default_factory=Disclosure)
+    labels: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _margins_belong_to_outcomes(self) -> Self:

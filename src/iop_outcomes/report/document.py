@@ -35,7 +35,7 @@ from iop_outcomes.report.tables import (
     target_trial_table,
     worse_side,
 )
-from iop_outcomes.report.wording import arm_names, population, verdict_sentence, words
+from iop_outcomes.report.wording import population, spelling, verdict_sentences, words
 from iop_outcomes.vocabulary import Measure, Method
 
 
@@ -83,7 +83,7 @@ def write_report(findings: Findings, protocol: Protocol) -> Report:
     shown = _released(findings, protocol, gate)
     figures = {name: svg(figure, name) for name, figure in _figures(shown, protocol).items()}
     exhibits = _exhibits(shown, protocol)
-    verdicts = _verdicts(shown["estimates"], protocol)
+    verdicts = _verdicts(shown["estimates"], shown["arms"], protocol)
     facts = {
         "protocol_hash": protocol_hash(protocol),
         "data_hash": data_hash(findings.provenance),
@@ -169,10 +169,10 @@ def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
 
 
 def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure]:
-    names = arm_names(protocol)
+    names = spelling(protocol)
     figures = {
         "flow": flow_diagram(shown["attrition"], names),
-        "love": love_plot(shown["balance"]),
+        "love": love_plot(shown["balance"], names),
         "overlap": propensity_overlap_plot(shown["propensity"], names),
     }
     for outcome in protocol.outcomes:
@@ -181,7 +181,7 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
                 shown["curves"], shown["at_risk"], outcome.name, outcome.horizon_days, names
             )
     figures["forest"] = forest_plot(
-        shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth")
+        shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names
     )
     return figures
 
@@ -199,12 +199,16 @@ def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhib
     return {exhibit.name: exhibit for exhibit in exhibits}
 
 
-def _verdicts(estimates: Released, protocol: Protocol) -> list[str]:
+def _verdicts(estimates: Released, arms: Released, protocol: Protocol) -> list[str]:
+    weighted = arms.table[arms.table["method"] == str(Method.IPTW)]
     table = estimates.table
     rows = table[
         (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
     ]
-    return [verdict_sentence(row, protocol) for row in rows.to_dict("records")]
+    return [
+        verdict_sentences(row, weighted[weighted["outcome"] == row["outcome"]], protocol)
+        for row in rows.to_dict("records")
+    ]
 
 
 def _page(
@@ -215,11 +219,12 @@ def _page(
     facts: dict,
 ) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["words"] = words
+    names = spelling(protocol)
+    environment.filters["words"] = lambda name: words(name, names)
     template = files("iop_outcomes.report").joinpath("templates", "report.html.j2")
     return environment.from_string(template.read_text("utf-8")).render(
         protocol=protocol,
-        names=arm_names(protocol),
+        names=names,
         population=population(protocol),
         exhibits=exhibits,
         figures={name: Markup(_inline(drawing)) for name, drawing in figures.items()},

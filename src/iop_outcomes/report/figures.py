@@ -29,44 +29,38 @@ def flow_diagram(attrition: Released, names: Mapping[str, str] = NAMES) -> Figur
     table = attrition.table
     criteria = list(dict.fromkeys(table["criterion"]))
     cell = table.set_index(["criterion", "arm"])
-    with canvas(7.2, 0.75 + 0.95 * len(criteria)) as figure:
+    with canvas(7.2, 0.8 + 0.8 * len(criteria)) as figure:
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.set(xlim=(0, 3), ylim=(-len(criteria) - 0.1, 0.75))
-        for column, arm in enumerate(Arm):
-            x = 0.55 if column == 0 else 2.45
+        axes.set(xlim=(0, 3), ylim=(0.6 - len(criteria), 0.7))
+        for step, criterion in enumerate(criteria):
+            y = 0.5 - step if step else 0
+            axes.text(1.5, y, wrapped(criterion, 36), ha="center", va="center", fontsize=8.5)
+        for arm, x, side, align in (
+            (Arm.INTERVENTION, 0.5, 0.06, "left"),
+            (Arm.COMPARATOR, 2.5, -0.06, "right"),
+        ):
             axes.text(x, 0.5, capital(names[arm]), ha="center", weight="bold", color=COLOUR[arm])
             for step, criterion in enumerate(criteria):
                 row = cell.loc[(criterion, arm)]
                 box = {"boxstyle": "round,pad=0.45", "fc": "white", "ec": COLOUR[arm]}
-                axes.text(
-                    x, -step, f"n = {count(row['remaining'])}", ha="center", va="center", bbox=box
-                )
+                people = f"n = {count(row['remaining'])}"
+                axes.text(x, -step, people, ha="center", va="center", bbox=box)
                 if step:
                     arrow = {"arrowstyle": "-|>", "color": FAINT, "shrinkA": 12, "shrinkB": 12}
                     axes.annotate("", (x, -step), (x, 1 - step), arrowprops=arrow)
-                    side = 0.06 if column == 0 else -0.06
-                    axes.text(
-                        x + side,
-                        0.5 - step,
-                        f"{count(row['excluded'])} left out",
-                        ha="left" if column == 0 else "right",
-                        va="center",
-                        fontsize=8,
-                        color=FAINT,
-                    )
-        for step, criterion in enumerate(criteria):
-            text = wrapped(criterion, 34)
-            axes.text(1.5, -step, text, ha="center", va="center", fontsize=8.5)
+                    lost = f"{count(row['excluded'])} left out"
+                    style = {"va": "center", "fontsize": 8, "color": FAINT}
+                    axes.text(x + side, 0.5 - step, lost, ha=align, **style)
     return figure
 
 
-def love_plot(balance: Released, largest: int = 10) -> Figure:
+def love_plot(balance: Released, names: Mapping[str, str] = NAMES, largest: int = 10) -> Figure:
     """Standardised mean difference of every covariate before and after weighting.
 
     A covariate with more than `largest` levels is drawn as its worst level.
     """
-    rows = balance_rows(balance, largest).dropna(subset=["smd_before", "smd_after"])
+    rows = balance_rows(balance, names, largest).dropna(subset=["smd_before", "smd_after"])
     rows = rows.sort_values("smd_before", key=np.abs, kind="stable").reset_index(drop=True)
     with canvas(6.4, 1.2 + 0.24 * len(rows)) as figure:
         axes = figure.subplots()
@@ -91,17 +85,20 @@ def love_plot(balance: Released, largest: int = 10) -> Figure:
     return figure
 
 
-def balance_rows(balance: Released, largest: int = 10) -> pd.DataFrame:
+def balance_rows(
+    balance: Released, names: Mapping[str, str] = NAMES, largest: int = 10
+) -> pd.DataFrame:
     """Balance with a `label` per row; a covariate with very many levels as its worst one."""
     parts = []
     for covariate, rows in balance.table.groupby("covariate", sort=False):
         if len(rows) > largest:
             worst = rows[["smd_before", "smd_after"]].abs().max()
-            label = f"{words(str(covariate))} (largest of {len(rows)})"
+            label = f"{words(str(covariate), names)} (largest of {len(rows)})"
             rows = pd.DataFrame([{"covariate": covariate, "label": label, **worst}])
         else:
-            level = rows["level"].where(rows["level"].ne("yes"))
-            name = words(str(covariate))
+            # A number that is 0 or 1 has one row, for those who have it: its name says it all.
+            level = rows["level"].where(rows["level"].ne("yes") | (len(rows) > 1))
+            name = words(str(covariate), names)
             rows = rows.assign(label=(name + ": " + level).fillna(name))
         parts.append(rows)
     return pd.concat(parts, ignore_index=True)
@@ -125,13 +122,14 @@ def propensity_overlap_plot(propensity: Released, names: Mapping[str, str] = NAM
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set(
             xlim=(0, 1),
-            xlabel=f"Probability of entering {names[Arm.INTERVENTION]} treatment",
+            xlabel=f"Probability of entering {names[Arm.INTERVENTION]}",
             ylabel="Density",
         )
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
-        axes.text(0.99, 0.97, "as enrolled", transform=axes.transAxes, ha="right", va="top")
-        axes.text(0.99, 0.03, "weighted", transform=axes.transAxes, ha="right", va="bottom")
-        axes.legend(loc="upper left")
+        axes.margins(y=0.15)
+        axes.text(0.99, 0.99, "as enrolled", transform=axes.transAxes, ha="right", va="top")
+        axes.text(0.99, 0.01, "weighted", transform=axes.transAxes, ha="right", va="bottom")
+        figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
@@ -165,7 +163,7 @@ def cumulative_incidence_plot(
         axes.set(
             xlim=(0, horizon_days),
             ylim=(0, None),
-            ylabel=f"Probability of {words(outcome)}",
+            ylabel=f"Probability of {words(outcome, names)}",
             xlabel="Days since admission",
         )
         ticks = sorted(numbers["day"].unique())
@@ -184,7 +182,7 @@ def _numbers_below(
     axes.text(0, 0.1, "Number at risk", fontsize=8, weight="bold", ha="left")
     for line, arm in enumerate(Arm, start=1):
         axes.text(
-            -0.02, -line, names[arm], color=COLOUR[arm], fontsize=8, ha="right",
+            -0.055, -line, names[arm], color=COLOUR[arm], fontsize=8, ha="right",
             transform=axes.get_yaxis_transform(),
         )  # fmt: skip
         for row in numbers[numbers["arm"] == str(arm)].itertuples():
@@ -196,6 +194,7 @@ def forest_plot(
     alternatives: Released | None = None,
     margins: Mapping[str, float] | None = None,
     truth: Released | None = None,
+    names: Mapping[str, str] = NAMES,
 ) -> Figure:
     """Risk differences with their intervals: unadjusted, as planned, and under alternatives.
 
@@ -230,10 +229,12 @@ def forest_plot(
             if truth is not None:
                 known = _planted(part, truth)
                 axes.plot(100 * known, y[known.index], "x", color="#b00020", label="planted truth")
-            axes.set(title=capital(words(outcome)), yticks=y, yticklabels=part["label"])
+            axes.set(title=capital(words(outcome, names)), yticks=y, yticklabels=part["label"])
             axes.xaxis.set_major_formatter(SIGNED)
         figure.supxlabel(
-            "Risk difference, percentage points (intervention minus comparator)", fontsize=9
+            f"Risk difference, percentage points ({names[Arm.INTERVENTION]} minus "
+            f"{names[Arm.COMPARATOR]})",
+            fontsize=9,
         )
         handles, labels = panels[0].get_legend_handles_labels()
         if handles:

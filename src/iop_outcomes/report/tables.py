@@ -7,22 +7,24 @@ import pandas as pd
 
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.drawing import capital
 from iop_outcomes.report.figures import balance_rows
 from iop_outcomes.report.wording import (
     HIDDEN,
     MEASURE,
     METHOD,
-    arm_names,
     count,
     interval,
     number,
     percent,
     points,
+    population,
     scaled,
+    spelling,
     when,
     words,
 )
-from iop_outcomes.vocabulary import Arm, Direction, Measure, Method
+from iop_outcomes.vocabulary import NO_EXIT, Arm, Direction, ExitReason, Measure, Method
 
 HIDDEN_NOTE = f"{HIDDEN}: not shown, so that no group of one to {{most}} people can be told apart."
 
@@ -48,10 +50,16 @@ class Exhibit:
     table: pd.DataFrame
     note: str = ""
 
+    @property
+    def text_columns(self) -> set[str]:
+        """Columns of words, which are set flush left; numbers are set flush right."""
+        starts = self.table.apply(lambda column: column.str.contains(r"^[–−\d]").mean())
+        return {column for column in self.table.columns if not starts[column] > 0.5}
+
 
 def baseline_table(balance: Released, sample_size: Released, protocol: Protocol) -> Exhibit:
     """Table 1: who the people were at time zero, as enrolled and weighted, without p-values."""
-    names = arm_names(protocol)
+    names = spelling(protocol)
     size = sample_size.table.set_index("arm")
     columns = {
         **{arm: f"{names[arm]} (n = {count(size.loc[arm, 'people'])})" for arm in Arm},
@@ -62,7 +70,7 @@ def baseline_table(balance: Released, sample_size: Released, protocol: Protocol)
         },
     }
     rows = []
-    for _, row in balance_rows(balance).iterrows():
+    for _, row in balance_rows(balance, names).iterrows():
         cells = {"Characteristic": row["label"]}
         for arm in Arm:
             cells[columns[arm]] = _level(row, arm, "")
@@ -96,7 +104,7 @@ def _level(row: pd.Series, arm: Arm, kind: str) -> str:
 
 def effects_table(estimates: Released, truth: Released | None, protocol: Protocol) -> Exhibit:
     """Absolute and relative effects on every outcome, unadjusted and weighted."""
-    names = arm_names(protocol)
+    names = spelling(protocol)
     outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
     level = f"{100 * protocol.analysis.confidence_level:g}% CI"
     rows = []
@@ -104,7 +112,7 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
         outcome = outcomes[str(name)]
         by_method = both.set_index("method")
         row = {
-            "Outcome": f"{words(outcome.name)} {when(outcome)}",
+            "Outcome": f"{words(outcome.name, names)} {when(outcome)}",
             "Measure": MEASURE[Measure(str(measure))].format(**names),
         }
         for method in Method:
@@ -121,9 +129,10 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
     note = (
         f"Risks in per cent; differences are {names['intervention']} minus "
         f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
-        "Mean days free of the outcome and of competing events. Standard errors: "
-        f"{'; '.join(se)}. {_hidden(protocol)}"
+        f"Standard errors: {'; '.join(se)}. {_hidden(protocol)}"
     )
+    if (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
+        note += " Mean days are days free of the outcome and of competing events (RMST)."
     if truth is not None:
         note += " Planted truth: what the simulation was built to have, for the weighted column."
     return Exhibit("effects", "Effects on every outcome.", pd.DataFrame(rows), note)
@@ -141,12 +150,12 @@ def _planted(truth: Released, outcome: Outcome, measure: str, protocol: Protocol
 
 def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
     """How follow-up stood at the horizon, in people."""
-    names = arm_names(protocol)
+    names = spelling(protocol)
     outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
     table = arms.table[arms.table["method"] == str(Method.UNADJUSTED)]
     rows = [
         {
-            "Outcome": f"{words(row['outcome'])} {when(outcomes[row['outcome']])}",
+            "Outcome": f"{words(row['outcome'], names)} {when(outcomes[row['outcome']])}",
             "Arm": names[Arm(row["arm"])],
             "People": count(row["people"]),
             "Events": count(row["events"]),
@@ -170,32 +179,41 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
 
 def exits_table(exits: Released, protocol: Protocol) -> Exhibit:
     """How index stays ended, by level of care."""
-    table = exits.table.assign(
-        cell=[HIDDEN if pd.isna(people) else count(people) for people in exits.table["people"]],
-        level=exits.table["level_of_care"],
-    )
-    wide = table.pivot(index="reason", columns="level", values="cell").fillna("0")
-    arms = dict(zip(table["level"], table["arm"], strict=True))
-    wide = wide[sorted(wide.columns, key=lambda level: (arms[level] != Arm.INTERVENTION, level))]
-    wide = wide.rename(columns=lambda level: f"{level} (people)")
+    names, table = spelling(protocol), exits.table
+    by_level = table.groupby("level_of_care")["arm"].nunique().eq(1).all()
+    # A level of care that both arms share is told by arm.
+    columns = {
+        (arm, level): f"{level if by_level else f'{names[Arm(arm)]}, {level}'} (people)"
+        for arm in map(str, Arm)
+        for level in table.loc[table["arm"] == arm, "level_of_care"].unique()
+    }
+    cells = {
+        (row.reason, columns[row.arm, row.level_of_care]): count(row.people)
+        for row in table.itertuples()
+    }
+    reasons = [str(reason) for reason in (*ExitReason, NO_EXIT) if reason in set(table["reason"])]
+    rows = [
+        {"Exit": reason, **{c: cells.get((reason, c), "0") for c in columns.values()}}
+        for reason in reasons
+    ]
     return Exhibit(
         "exits",
         "How the index stay ended, by level of care.",
-        wide.reset_index().rename(columns={"reason": "Exit"}).rename_axis(columns=None),
+        pd.DataFrame(rows),
         f"Unweighted. {_hidden(protocol)}",
     )
 
 
 def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
     """The weighted risk difference under every alternative protocol."""
-    table = alternatives.table
+    names, table = spelling(protocol), alternatives.table
     table = table[
         (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
     ]
     rows = [
         {
             "Alternative": row["alternative"],
-            "Outcome": f"{words(row['outcome'])}, "
+            "Outcome": f"{words(row['outcome'], names)}, "
             + ("at exit" if pd.isna(row["horizon_days"]) else f"day {row['horizon_days']}"),
             "Estimand": row["estimand"],
             "n": count(row["n"]),
@@ -214,7 +232,7 @@ def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
 
 def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:
     """The flow diagram in numbers."""
-    names = arm_names(protocol)
+    names = spelling(protocol)
     rows = [
         {
             "Criterion": row["criterion"],
@@ -230,30 +248,30 @@ def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:
 
 def target_trial_table(protocol: Protocol) -> Exhibit:
     """The protocol as the rows of a target-trial table."""
-    arms, asked = protocol.strategies, protocol.eligibility
-    by = words(arms.by)
+    arms, asked, names = protocol.strategies, protocol.eligibility, spelling(protocol)
+    by = words(arms.by, names)
     criteria = [f"aged {asked.minimum_age_years} or over"]
     if asked.washout_days:
         criteria.append(f"no treatment in the {asked.washout_days} days before")
-    criteria += [f"{words(name)} recorded at time zero" for name in asked.recorded]
+    criteria += [f"{words(name, names)} recorded at time zero" for name in asked.recorded]
     rows: Mapping[str, str] = {
         "Question": protocol.question,
         "Eligibility": "; ".join(criteria),
         "Strategies": f"{arms.intervention_name}: {by} {', '.join(arms.intervention)}. "
         f"{arms.comparator_name}: {by} {', '.join(arms.comparator)}",
         "Assignment": "not randomised here; weighted for "
-        + ", ".join(words(term) for term in protocol.analysis.covariates),
+        + ", ".join(names.get(term, term) for term in protocol.analysis.covariates),
         "Time zero": "start of the first stay that starts a strategy; stays within "
         f"{protocol.time_zero.episode_gap_days} days belong to one episode",
         **{
-            f"Outcome: {words(o.name)}": f"{o.definition} ({when(o)})"
+            f"Outcome: {words(o.name, names)}": f"{o.definition} ({when(o)})"
             + (f"; competing: {', '.join(o.competing)}" if o.competing else "")
             for o in protocol.outcomes
         },
-        "Estimand": str(protocol.estimand),
+        "Estimand": f"{protocol.estimand}: {population(protocol)}",
         **{
-            f"Margin: {words(name)}": f"{points(margin)} percentage points. "
-            f"{margin.justification}. Set by {margin.set_by}"
+            f"Margin: {words(name, names)}": f"{points(margin)} percentage points. "
+            f"{capital(margin.justification)}. Set by {margin.set_by}"
             for name, margin in protocol.noninferiority.items()
         },
         "Standard errors": ", clustered by ".join(

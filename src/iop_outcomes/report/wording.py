@@ -13,8 +13,8 @@ MINUS = "−"
 
 POPULATION = {
     Estimand.ATE: "everyone eligible",
-    Estimand.ATT: "the kind of people who entered {intervention} treatment",
-    Estimand.ATC: "the kind of people who entered {comparator} treatment",
+    Estimand.ATT: "the kind of people who entered {intervention}",
+    Estimand.ATC: "the kind of people who entered {comparator}",
     Estimand.ATO: "the kind of people who could have entered either (the overlap population)",
     Estimand.ATM: "the kind of people a one-to-one matching would keep",
 }
@@ -31,15 +31,15 @@ MEASURE = {
 }
 VERDICT = {
     Verdict.SUPERIOR: (
-        "On {outcome}, {intervention} treatment was superior to {comparator} treatment: the whole "
+        "On {outcome}, {intervention} was superior to {comparator}: the whole "
         "interval lies on its side of no difference."
     ),
     Verdict.NONINFERIOR: (
-        "On {outcome}, {intervention} treatment was non-inferior to {comparator} treatment: the "
+        "On {outcome}, {intervention} was non-inferior to {comparator}: the "
         "whole interval lies within the margin of {margin} percentage points."
     ),
     Verdict.NONINFERIOR_AND_WORSE: (
-        "On {outcome}, {intervention} treatment was non-inferior to {comparator} treatment and "
+        "On {outcome}, {intervention} was non-inferior to {comparator} and "
         "statistically worse: the whole interval lies within the margin of {margin} percentage "
         "points, and the whole of it on the wrong side of no difference."
     ),
@@ -48,21 +48,21 @@ VERDICT = {
         "{margin} percentage points, so a difference that large is neither excluded nor shown."
     ),
     Verdict.INFERIOR: (
-        "On {outcome}, {intervention} treatment was inferior to {comparator} treatment: the whole "
+        "On {outcome}, {intervention} was inferior to {comparator}: the whole "
         "interval lies beyond the margin of {margin} percentage points."
     ),
 }
 
 
-def words(name: str) -> str:
-    """A column or outcome name as a reader says it.
+def words(name: str, names: Mapping[str, str]) -> str:
+    """A column or outcome name as a reader says it: by its label, else without underscores.
 
     Examples
     --------
-    >>> words("leaving_treatment")
-    'leaving treatment'
+    >>> words("leaving_treatment", {}), words("phq9", {"phq9": "PHQ-9"})
+    ('leaving treatment', 'PHQ-9')
     """
-    return name.replace("_", " ")
+    return names.get(name, name.replace("_", " "))
 
 
 def number(value: Any, decimals: int = 1) -> str:
@@ -80,14 +80,14 @@ def number(value: Any, decimals: int = 1) -> str:
 
 
 def count(value: Any) -> str:
-    """A count of people with thin thousands.
+    r"""A count of people; thousands are set apart by a narrow space that does not break.
 
     Examples
     --------
-    >>> count(12345)
-    '12 345'
+    >>> count(12345) == "12\u202f345"
+    True
     """
-    return HIDDEN if pd.isna(value) else f"{int(value):,}".replace(",", " ")
+    return HIDDEN if pd.isna(value) else f"{int(value):,}".replace(",", "\u202f")
 
 
 def percent(share: Any, decimals: int = 1) -> str:
@@ -118,26 +118,36 @@ def interval(row: Mapping[str, Any]) -> str:
 
 def population(protocol: Protocol) -> str:
     """Whom the protocol's estimand averages over, in words."""
-    return POPULATION[protocol.estimand].format(**arm_names(protocol))
+    return POPULATION[protocol.estimand].format(**spelling(protocol))
 
 
-def arm_names(protocol: Protocol) -> dict[str, str]:
-    """What the report calls the arms, by arm."""
+def spelling(protocol: Protocol) -> dict[str, str]:
+    """What the report calls the arms, columns and outcomes."""
     return {
+        **protocol.labels,
         "intervention": protocol.strategies.intervention_name,
         "comparator": protocol.strategies.comparator_name,
     }
 
 
-def verdict_sentence(row: Mapping[str, Any], protocol: Protocol) -> str:
-    """The verdict of one outcome, then its numbers, then what they rest on."""
+def verdict_sentences(row: Mapping[str, Any], arms: pd.DataFrame, protocol: Protocol) -> str:
+    """The verdict of one outcome, then its numbers, then whose outcome is not known.
+
+    Parameters
+    ----------
+    row
+        The released risk difference, weighted.
+    arms
+        The released rows of `Comparison.arms` for this outcome and method.
+    """
     outcome = next(o for o in protocol.outcomes if o.name == row["outcome"])
-    names = {**arm_names(protocol), "outcome": words(outcome.name)}
+    names = spelling(protocol)
+    names["outcome"] = words(outcome.name, names)
     numbers = (
         f"Risk difference {when(outcome)}, {names['intervention']} minus {names['comparator']}: "
         f"{interval(row)} percentage points ({100 * protocol.analysis.confidence_level:g}% "
         f"confidence interval; {'a lower' if outcome.better is Direction.LOWER else 'a higher'} "
-        "risk is better)."
+        "percentage is better)."
     )
     if pd.isna(row["estimate"]):
         return f"On {names['outcome']}, the counts are too small to be shown."
@@ -145,10 +155,30 @@ def verdict_sentence(row: Mapping[str, Any], protocol: Protocol) -> str:
     if margin is None or pd.isna(row["verdict"]):
         return (
             f"On {names['outcome']}, no margin was set, so nothing is claimed about "
-            f"non-inferiority. {numbers}"
+            f"non-inferiority. {numbers}{_unknown(arms)}"
         )
-    text = VERDICT[Verdict(row["verdict"])].format(**names, margin=points(margin))
-    return f"{text} {numbers}"
+    verdict = Verdict(row["verdict"])
+    text = VERDICT[verdict].format(**names, margin=points(margin))
+    if verdict is Verdict.INCONCLUSIVE and _worse(row, outcome):
+        text += " The whole interval lies on the wrong side of no difference."
+    return f"{text} {numbers}{_unknown(arms)}"
+
+
+def _unknown(arms: pd.DataFrame) -> str:
+    """Whom the numbers leave out; nothing if nobody, "some" if the count may not be shown."""
+    if arms["missing"].eq(0).all():
+        return ""
+    missing, people = arms["missing"].sum(skipna=False), arms["people"].sum(skipna=False)
+    if pd.isna(missing) or pd.isna(people):
+        return " For some people the outcome is not known; they are left out."
+    return (
+        f" For {count(missing)} of {count(missing + people)} people the outcome is not known; "
+        "they are left out, which is fair only if their not being known says nothing about it."
+    )
+
+
+def _worse(row: Mapping[str, Any], outcome: Outcome) -> bool:
+    return row["conf_low"] > 0 if outcome.better is Direction.LOWER else row["conf_high"] < 0
 
 
 def points(margin: Margin) -> str:
