@@ -26,7 +26,7 @@ PARAMS, DATA = Path("params.yaml"), Path("data")
 
 # The order of the road, and what --help says of each. The stages say it again at more length.
 STATIONS = {
-    "simulate": "Make records with a planted truth, in place of an extract.",
+    "simulate": "Records with a planted truth, in place of an extract.",
     "records": "Raw extracts to typed, validated tables.",
     "cohort": "Records and protocol to the people compared.",
     "weighting": "People to weights that balance the arms; sees no outcome.",

@@ -91,7 +91,7 @@ def robustness(study: Study) -> None:
 
 def report(study: Study) -> None:
     """Release the tables and figures, and write the report."""
-    data = study.data
+    data, protocol = study.data, read_protocol(study.params)
     findings = Findings(
         attrition=data.table("cohort", "attrition"),
         **{
@@ -102,7 +102,7 @@ def report(study: Study) -> None:
         provenance=data.table("records", "provenance"),
         truth=data.table("records", "truth"),
     )
-    for name, text in write_report(findings, read_protocol(study.params)).files.items():
+    for name, text in write_report(findings, protocol).files.items():
         data.write_text("report", name, text)
 
 

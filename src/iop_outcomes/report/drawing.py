@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
+from io import BytesIO, StringIO
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -30,11 +30,21 @@ SIGNED = FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))
 NAMES = {"intervention": "intervention", "comparator": "comparator"}
 
 
+class NotebookFigure(Figure):
+    """A Figure without pyplot's state that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        page = BytesIO()
+        with rc_context(STYLE):
+            self.savefig(page, format="png", dpi=144, metadata={"Software": None})
+        return page.getvalue()
+
+
 @contextmanager
 def canvas(width: float, height: float) -> Iterator[Figure]:
     """A figure of so many inches, in the house style."""
     with rc_context(STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield NotebookFigure(figsize=(width, height), layout="constrained")
 
 
 def svg(figure: Figure, name: str) -> str:

@@ -144,7 +144,8 @@ def cumulative_incidence_plot(
     """Probability of the outcome by each day with its interval, and numbers at risk below.
 
     The numbers at risk are people, unweighted. Steps that few people stand behind were joined
-    when the curves were released.
+    when the curves were released; the released points are joined by lines, because a staircase
+    through them would lie below the curve.
     """
     table = curves.table
     table = table[(table["outcome"] == outcome) & (table["method"] == str(method))]
@@ -154,10 +155,10 @@ def cumulative_incidence_plot(
         for arm, curve in table.groupby("arm", sort=False):
             arm = Arm(arm)
             x = curve["day"]
-            band = {"step": "post", "color": COLOUR[arm], "alpha": 0.15, "linewidth": 0}
+            band = {"color": COLOUR[arm], "alpha": 0.15, "linewidth": 0}
             axes.fill_between(x, curve["conf_low"], curve["conf_high"], **band)
-            axes.step(
-                x, curve["risk"], where="post", color=COLOUR[arm], linestyle=LINE[arm],
+            axes.plot(
+                x, curve["risk"], color=COLOUR[arm], linestyle=LINE[arm],
                 label=names[arm],
             )  # fmt: skip
         axes.set(

@@ -1,0 +1,43 @@
+"""What every test may ask for: tables as people draw them, and the real data if it is here."""
+
+import os
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real public data and reference results, which are never part of the repository."""
+    folder = Path(os.environ.get("IOP_OUTCOMES_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("the shared data are not here; set IOP_OUTCOMES_SHARED to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn():
+    """Parse a table drawn with bars; whole numbers become Int64, empty cells are missing."""
+
+    def parse(text: str) -> pd.DataFrame:
+        lines = [line.strip() for line in text.strip().splitlines()]
+        cells = "\n".join(",".join(f'"{c.strip()}"' for c in line.split("|")) for line in lines)
+        table = pd.read_csv(StringIO(cells), skipinitialspace=True)
+        whole = {
+            name: "Int64"
+            for name in table.columns
+            if pd.api.types.is_numeric_dtype(table[name]) and (table[name].dropna() % 1 == 0).all()
+        }
+        return table.astype(whole)
+
+    return parse
