@@ -15,6 +15,7 @@ from iop_outcomes.vocabulary import Arm
 
 NOT_RECORDED = "not recorded"
 WHERE = "protocol.analysis.covariates"
+_NO_TERMS = f"{WHERE}: not a list of terms; write names, or e.g. bs(age_years, df=3)"
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,18 @@ def design(persons: pd.DataFrame, terms: Sequence[str]) -> Design:
         A number is not recorded for everyone.
     """
     formula = _formula(terms)
-    covariates = _covariates(formula)
+    try:
+        covariates = _covariates(formula)
+    except SyntaxError:
+        raise ProtocolError(_NO_TERMS) from None
     unknown = [name for name in covariates if name not in persons.columns]
     if unknown:
         known = [column for column in persons.columns if column not in {"person_id", "arm"}]
         raise ProtocolError(f"{WHERE}: the cohort has no {unknown}; it has {known}")
     values = pd.DataFrame({name: recorded(persons[name]) for name in covariates})
+    constant = [name for name in covariates if values[name].nunique() < 2]
+    if constant:
+        raise ProtocolError(f"{WHERE}: {constant} never vary in the cohort; drop them")
     try:
         matrix = formula.get_model_matrix(values, output="pandas", na_action="raise")
     except (FormulaicError, ValueError, TypeError) as error:
@@ -63,11 +70,11 @@ def design(persons: pd.DataFrame, terms: Sequence[str]) -> Design:
             f"{WHERE}: a term cannot be computed ({type(error).__name__})"
         ) from None
     columns = matrix.to_numpy(float)
-    repeated = [matrix.columns[column] for column in dependent_columns(columns)]
+    # Less their means, the columns know nothing of the intercept, which is nobody's covariate.
+    others = columns[:, 1:] - columns[:, 1:].mean(axis=0)
+    repeated = [matrix.columns[column + 1] for column in dependent_columns(others)]
     if repeated:
-        raise ProtocolError(
-            f"{WHERE}: {repeated} never vary or follow from the other terms; drop what repeats"
-        )
+        raise ProtocolError(f"{WHERE}: {repeated} follow from the other terms; drop what repeats")
     return Design(persons["arm"].eq(str(Arm.INTERVENTION)).to_numpy(bool), columns, covariates)
 
 
@@ -88,9 +95,7 @@ def _formula(terms: Sequence[str]) -> Formula:
     try:
         return Formula(" + ".join(f"({term})" for term in terms))
     except (FormulaicError, SyntaxError):
-        raise ProtocolError(
-            f"{WHERE}: not a list of terms; write names, or e.g. bs(age_years, df=3)"
-        ) from None
+        raise ProtocolError(_NO_TERMS) from None
 
 
 def _covariates(formula: Formula) -> tuple[str, ...]:
@@ -99,7 +104,8 @@ def _covariates(formula: Formula) -> tuple[str, ...]:
     for term in formula:
         for factor in term.factors:
             tree = ast.parse(str(factor), mode="eval")
-            called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+            calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+            called = {id(part) for function in calls for part in ast.walk(function)}
             for node in ast.walk(tree):
                 if isinstance(node, ast.Name) and id(node) not in called:
                     names[node.id] = None

@@ -10,10 +10,19 @@ from iop_outcomes.cohort.episodes import link_episodes
 from iop_outcomes.cohort.follow_up import follow_up, happenings
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Protocol, Strategies
-from iop_outcomes.records.schema import STAYS, Records
-from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, Status
+from iop_outcomes.records.schema import PERSONS, STAYS, Records
+from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, LevelOfCare, Status
 
-AFTER_TIME_ZERO = {"end_day", "exit_reason", "last_observed_day", "first_observed_day"}
+UNDATED_EXITS = 0.05  # a larger share of exits without a day is no oversight but a banded source
+# Columns that the cohort makes, and those of them that stay in `persons`.
+DERIVED = (
+    *("arm", "episode", "place", "stay_row", "person_row", "index_day", "exit_day"),
+    "prior_episodes",
+)
+KEPT = {"arm", "index_day", "prior_episodes"}
+AFTER_TIME_ZERO = {
+    *("end_day", "exit_reason", "last_observed_day", "first_observed_day", "discharge_year"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,15 +64,9 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         [follow_up(eligible, happened, outcome) for outcome in protocol.outcomes],
         ignore_index=True,
     )
+    _exits_have_days(eligible, protocol)
     _someone_has_each(ends, protocol)
-    hidden = AFTER_TIME_ZERO | {
-        "exit_day",
-        "stay_id",
-        "stay_row",
-        "person_row",
-        "start_day",
-        "episode",
-    }
+    hidden = AFTER_TIME_ZERO | {*DERIVED, "stay_id", "person_row", "start_day"} - KEPT
     known = [c for c in eligible.columns if c not in hidden and not c.startswith("_")]
     return Cohort(
         persons=eligible[known],
@@ -77,12 +80,18 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
 
 def _candidates(records: Records, protocol: Protocol) -> pd.DataFrame:
     """Each person's first stay that starts a strategy, with all that was known on that day."""
+    _one_name_for_one_thing(records)
     stays = link_episodes(
         records.stays.assign(stay_row=range(len(records.stays))),
         protocol.time_zero.episode_gap_days,
     )
+    stays["place"] = range(len(stays))  # in the order of each person's time
     stays = stays.assign(arm=_arms(stays, protocol.strategies))
-    index = stays[stays["arm"].notna()].drop_duplicates("person_id")
+    # Of two strategies that start on one day, the more intensive care is what was entered.
+    intensity = stays["level_of_care"].map({level: k for k, level in enumerate(LevelOfCare)})
+    starts = stays.assign(intensity=intensity)[stays["arm"].notna()]
+    starts = starts.sort_values(["person_id", "start_day", "intensity"], kind="stable")
+    index = starts.drop(columns="intensity").drop_duplicates("person_id")
     if index.empty:
         raise CohortError(
             f"no stay in the records starts either strategy; none has `{protocol.strategies.by}` "
@@ -106,6 +115,25 @@ def _candidates(records: Records, protocol: Protocol) -> pd.DataFrame:
     return table
 
 
+def _one_name_for_one_thing(records: Records) -> None:
+    """Covariates of persons, stays and scores end up side by side, beside what is derived."""
+    taken = dict.fromkeys(DERIVED, "the cohort")
+    for where, names in (
+        ("stays", records.stays.columns),
+        ("persons", records.persons.columns.drop("person_id")),
+        ("scores", records.scores["instrument"].unique()),
+    ):
+        for name in names:
+            if name in taken:
+                raise CohortError(
+                    f"the name `{name}` stands in {where} and in {taken[name]}; give one of them "
+                    "another name in the export"
+                )
+        taken |= dict.fromkeys(names, where)
+    for name in set(PERSONS) & set(records.stays.columns) - {"person_id"}:
+        raise CohortError(f"the name `{name}` belongs to persons; rename it in stays")
+
+
 def _arms(stays: pd.DataFrame, strategies: Strategies) -> pd.Series:
     if strategies.by not in stays.columns:
         known = [column for column in stays.columns if column not in STAYS]
@@ -126,14 +154,14 @@ def _history(stays: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
     """
     prepares = stays["level_of_care"].isin([str(level) for level in WITHDRAWAL_MANAGEMENT])
     earlier = stays[~prepares].merge(
-        index[["person_id", "start_day", "episode", "stay_row"]],
+        index[["person_id", "start_day", "episode", "place"]],
         on="person_id",
         suffixes=("", "_of_index"),
         validate="many_to_one",
     )
     earlier = earlier[
-        (earlier["start_day"] <= earlier["start_day_of_index"])
-        & (earlier["stay_row"] != earlier["stay_row_of_index"])
+        (earlier["place"] < earlier["place_of_index"])
+        & (earlier["start_day"] < earlier["start_day_of_index"])
     ]
     before = earlier["episode"] < earlier["episode_of_index"]
     by_person = earlier["person_id"]
@@ -169,6 +197,21 @@ def _criteria(candidates: pd.DataFrame, protocol: Protocol) -> dict[str, pd.Seri
         label = protocol.labels.get(covariate, covariate)
         criteria[f"{label} recorded at time zero"] = candidates[covariate].notna()
     return criteria
+
+
+def _exits_have_days(eligible: pd.DataFrame, protocol: Protocol) -> None:
+    """Exits without a day would count as missing, and it is the long stays that have none."""
+    for outcome in protocol.outcomes:
+        if outcome.horizon_days is None:
+            continue
+        counted = eligible[eligible["exit_reason"].isin([*outcome.events, *outcome.competing])]
+        undated = int(counted["exit_day"].isna().sum())
+        if undated > UNDATED_EXITS * len(counted):
+            raise CohortError(
+                f"protocol.outcomes.{outcome.name}: {undated} of {len(counted)} exits that count "
+                "have no day, so leaving by a day cannot be told; read it at exit "
+                "(horizon_days: null)"
+            )
 
 
 def _someone_has_each(ends: pd.DataFrame, protocol: Protocol) -> None:

@@ -1,11 +1,15 @@
 """From time zero until the outcome, an event that forecloses it, or the end of sight."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from iop_outcomes.protocol.specification import Outcome
-from iop_outcomes.vocabulary import NO_EXIT, Status
+from iop_outcomes.vocabulary import NO_EXIT, ExitReason, Status
 
 PRECEDENCE = {status: rank for rank, status in enumerate(Status)}
+# Reasons of exit that say something about leaving; death and jail have records of their own.
+LEAVING = {str(reason) for reason in ExitReason} - {ExitReason.DEATH, ExitReason.INCARCERATED}
 COLUMNS = ["person_id", "outcome", "days", "status", "reason", "source", "source_row"]
 
 
@@ -37,8 +41,7 @@ def happenings(persons: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "person_id": exits["person_id"],
-                    # Leaving on the day of admission is a stay of one day.
-                    "days": (exits["exit_day"] - exits["index_day"]).clip(lower=1),
+                    "days": _exit_days(exits),
                     "kind": exits["exit_reason"],
                     "source": "stays",
                     "source_row": exits["stay_row"],
@@ -83,11 +86,12 @@ def _at_exit(persons: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
     reason = persons["exit_reason"]
     status = reason.isin(outcome.events).map({True: Status.EVENT, False: Status.NO_EVENT})
     status = status.mask(reason.isin(outcome.competing), Status.COMPETING)
+    unknown = reason.isna() | (reason.eq(ExitReason.NOT_RECORDED) & status.eq(Status.NO_EVENT))
     return pd.DataFrame(
         {
             "person_id": persons["person_id"],
             "days": pd.array([None] * len(persons), dtype="Int64"),
-            "status": status.mask(reason.isna(), Status.MISSING).map(str),
+            "status": status.mask(unknown, Status.MISSING).map(str),
             "reason": reason.fillna(NO_EXIT),
             "source": "stays",
             "source_row": persons["stay_row"].astype("Int64"),
@@ -101,14 +105,18 @@ def _on_the_clock(persons: pd.DataFrame, happened: pd.DataFrame, outcome: Outcom
     # A reason of exit whose day is not known leaves no day to stop at: nothing is known after it.
     undated = persons["exit_reason"].isin(role) & persons["exit_day"].isna()
     known = persons["last_observed_day"].notna() & ~undated
-    counted = happened[happened["kind"].isin(role) & (happened["days"] >= outcome.first_day)]
+    counted = happened[
+        happened["kind"].isin(role)
+        & (happened["days"] >= outcome.first_day)
+        & ~happened["person_id"].isin(persons.loc[undated, "person_id"])
+    ]
     ends = pd.concat(
         [
             counted.assign(status=counted["kind"].map(role).map(str), reason=counted["kind"]),
             pd.DataFrame(
                 {
                     "person_id": persons["person_id"],
-                    "days": (persons["last_observed_day"] - persons["index_day"]).where(known),
+                    "days": _days_in_sight(persons, role).where(known),
                     "status": known.map({True: str(Status.CENSORED), False: str(Status.MISSING)}),
                     "reason": known.map({True: "end of records", False: "not known"}),
                     "source": "persons",
@@ -122,3 +130,19 @@ def _on_the_clock(persons: pd.DataFrame, happened: pd.DataFrame, outcome: Outcom
         .sort_values(["person_id", "days", "rank"], na_position="last", kind="stable")
         .drop_duplicates("person_id")
     )
+
+
+def _days_in_sight(persons: pd.DataFrame, role: Mapping[str, Status]) -> pd.Series:
+    """Days until the records end, or until an exit that nobody can say the meaning of."""
+    days = persons["last_observed_day"] - persons["index_day"]
+    exit_days = _exit_days(persons)
+    unexplained = persons["exit_reason"].isna() | persons["exit_reason"].eq(ExitReason.NOT_RECORDED)
+    if ExitReason.NOT_RECORDED not in role and LEAVING & set(role):
+        days = days.mask(unexplained & exit_days.notna(), exit_days)
+    # An exit is in sight, also one on the day of admission, which is a stay of one day.
+    return days.mask((exit_days > days).fillna(False), exit_days)
+
+
+def _exit_days(persons: pd.DataFrame) -> pd.Series:
+    """Days from time zero to the exit; leaving on the day of admission is a stay of one day."""
+    return (persons["exit_day"] - persons["index_day"]).clip(lower=1)

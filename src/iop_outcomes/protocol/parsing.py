@@ -1,7 +1,7 @@
 """params.yaml to Protocol; an unknown or missing key is an error that names its path."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -32,7 +32,10 @@ def read_protocol(path: Path | str) -> Protocol:
 def read_alternatives(path: Path | str) -> dict[str, Protocol]:
     """Read the protocols that differ from the main one as the `robustness` section says."""
     base = read_section(path, "protocol")
+    parse_protocol(base, "protocol")
     changes = read_section(path, "robustness", default={})
+    if not isinstance(changes, Mapping):
+        raise ProtocolError("robustness: write a name for each alternative, then what changes")
     return {
         name: parse_protocol(_overlay(base, change, f"robustness.{name}"), f"robustness.{name}")
         for name, change in changes.items()
@@ -41,6 +44,12 @@ def read_alternatives(path: Path | str) -> dict[str, Protocol]:
 
 def parse_protocol(section: Mapping[str, Any], where: str) -> Protocol:
     """Check a mapping against the protocol's types; `where` begins every complaint."""
+    outcomes = section.get("outcomes") if isinstance(section, Mapping) else None
+    for name, outcome in outcomes.items() if isinstance(outcomes, Mapping) else ():
+        if isinstance(outcome, Mapping) and "name" in outcome:
+            raise ProtocolError(
+                f"{where}.outcomes.{name}: unknown key `name`; its name is the key it stands under"
+            )
     try:
         return PROTOCOL.validate_python(section)
     except ValidationError as error:
@@ -52,8 +61,17 @@ def protocol_hash(protocol: Protocol) -> str:
 
     Comments, spacing and the order of keys in the file do not count.
     """
-    canonical = json.dumps(asdict(protocol), sort_keys=True, ensure_ascii=False)
+    plain = asdict(protocol)
+    plain["outcomes"] = {outcome["name"]: outcome for outcome in plain["outcomes"]}
+    canonical = json.dumps(_spelled(plain), sort_keys=True, ensure_ascii=False)
     return sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _spelled(value: Any) -> Any:
+    """The same value with every key as text, so that keys can be put in order."""
+    if isinstance(value, Mapping):
+        return {str(key): _spelled(inner) for key, inner in value.items()}
+    return [_spelled(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def read_section(path: Path | str, name: str, default: Any = None) -> Any:
@@ -76,7 +94,7 @@ def read_section(path: Path | str, name: str, default: Any = None) -> Any:
     if not isinstance(sections, dict):
         raise ProtocolError(f"{path} holds no sections; it needs `protocol:`")
     if name not in sections and default is None:
-        raise ProtocolError(f"{path} has no section `{name}:`; it has {sorted(sections)}")
+        raise ProtocolError(f"{path} has no section `{name}:`; it has {sorted(map(str, sections))}")
     return sections.get(name) or default
 
 
@@ -87,6 +105,10 @@ class _NoDoubledKeys(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a word or a number", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key `{key}` stands twice", key_node.start_mark

@@ -20,6 +20,8 @@ def _known_kind(kind: str) -> str:
 
 def _named(outcomes: Any) -> Any:
     """Outcomes are written as a mapping, so that an alternative can change one line of one."""
+    if isinstance(outcomes, tuple) and all(isinstance(outcome, Outcome) for outcome in outcomes):
+        return outcomes  # a protocol copied with another part changed
     if not isinstance(outcomes, Mapping):
         raise ValueError("write the outcomes as a mapping: a name, then what it means")
     return tuple(

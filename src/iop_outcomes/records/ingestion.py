@@ -40,7 +40,7 @@ def read_records(folder: Path | str, protocol: NamesItsSource) -> Records:
 def check_source(source: Mapping[str, Any]) -> tuple[str, Any]:
     """The kind of a source, and its description held to that kind's keys."""
     kind = source.get("kind")
-    if kind not in READERS:
+    if not isinstance(kind, str) or kind not in READERS:
         raise RecordsError(f"protocol.source.kind must be one of {sorted(READERS)}")
     adapter = READERS[kind][0]
     try:

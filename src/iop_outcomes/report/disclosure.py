@@ -3,16 +3,20 @@
 Every table of results has a rule, found by its columns; a table without one does not pass. Counts
 of people from 1 to one less than the smallest count are hidden, with enough of their neighbours
 that no shown total gives them away, and so is what can be computed back to them: shares, means,
-differences, steps of curves. Zero may be shown.
+differences, steps of curves. Zero may be shown. Numbers leave as precise as the report prints them,
+because a risk with all its digits, times n, is a count.
+
+Each table is safe by itself. What two tables tell together (a risk times its n less a shown count,
+this release less the last) is not yet worked out here.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from iop_outcomes.errors import DisclosureError
-from iop_outcomes.vocabulary import Arm
+from iop_outcomes.report.suppression import RULES
+from iop_outcomes.vocabulary import Measure
 
 SMALLEST_COUNT = 11  # the rule of the US Centers for Medicare & Medicaid Services
 _SEAL = object()
@@ -39,7 +43,11 @@ class Released:
             raise DisclosureError("only release() makes a Released table; pass the table to it")
 
 
-def release(table: pd.DataFrame, smallest_count: int = SMALLEST_COUNT) -> Released:
+def release(
+    table: pd.DataFrame,
+    smallest_count: int = SMALLEST_COUNT,
+    beside: pd.DataFrame | None = None,
+) -> Released:
     """Hide what may not be shown of a table of results.
 
     Parameters
@@ -49,6 +57,9 @@ def release(table: pd.DataFrame, smallest_count: int = SMALLEST_COUNT) -> Releas
         `numbers_at_risk`; never one with a row per person.
     smallest_count
         The smallest count of people, 0 aside, that may be shown.
+    beside
+        Estimates published together with these (the planned ones, for alternatives): numbers of
+        people that differ from theirs by a small count are hidden.
 
     Raises
     ------
@@ -57,7 +68,9 @@ def release(table: pd.DataFrame, smallest_count: int = SMALLEST_COUNT) -> Releas
     """
     for columns, rule in RULES:
         if columns <= set(table.columns) and "person_id" not in table.columns:
-            shown = rule(table.reset_index(drop=True).copy(), smallest_count)
+            whole = table if beside is None else pd.concat([beside, table])
+            shown = _as_printed(rule(whole.reset_index(drop=True).copy(), smallest_count))
+            shown = shown if beside is None else shown[len(beside) :].reset_index(drop=True)
             return Released(shown, _difference(table, shown), _SEAL)
     raise DisclosureError(
         "no disclosure rule is known for a table with these columns; release the tables of a "
@@ -65,32 +78,27 @@ def release(table: pd.DataFrame, smallest_count: int = SMALLEST_COUNT) -> Releas
     )
 
 
-def is_small(count: pd.Series, smallest_count: int) -> pd.Series:
-    """Counts of people that may not be shown."""
-    return count.between(1, smallest_count - 1).fillna(False).astype(bool)
+# Decimals that leave: shares and risks in tenths of a per cent, days in tenths.
+DECIMALS = {
+    **dict.fromkeys(("risk", "estimate", "conf_low", "conf_high", "std_error"), 3),
+    **dict.fromkeys(("share", "weighted_share", "largest_share"), 3),
+    **dict.fromkeys(("smd_before", "smd_after"), 2),
+    **dict.fromkeys(("restricted_mean_days", "restricted_mean_error", "effective"), 1),
+    "effective_n": 1,
+}
 
 
-def with_complements(count: pd.Series, smallest_count: int) -> pd.Series:
-    """Which cells of counts with a known total to hide: the small ones, and their cover.
-
-    The smallest other cells join until the hidden ones are at least two and together no small
-    count themselves.
-
-    Examples
-    --------
-    >>> with_complements(pd.Series([3, 40, 90]), 11).tolist()
-    [True, True, False]
-    >>> with_complements(pd.Series([0, 40, 90]), 11).tolist()
-    [False, False, False]
-    """
-    hidden = is_small(count, smallest_count)
-    if not hidden.any():
-        return hidden
-    for cell in count[~hidden & (count > 0)].sort_values(kind="stable").index:
-        if hidden.sum() > 1 and count[hidden].sum() >= smallest_count:
-            break
-        hidden[cell] = True
-    return hidden
+def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.round({name: n for name, n in DECIMALS.items() if name in table.columns})
+    if "measure" in table.columns and "estimate" in table.columns:
+        numbers = ["estimate", "conf_low", "conf_high"]
+        for measure, decimals in ((Measure.RISK_RATIO, 2), (Measure.RMST_DIFFERENCE, 1)):
+            rows = table["measure"] == str(measure)
+            table.loc[rows, numbers] = table.loc[rows, numbers].round(decimals)
+    for column in table.columns[table.columns.str.contains(r"^(?:weighted_)?(?:value|spread)_")]:
+        # A level's share in tenths of a per cent, a number's mean in tenths.
+        table[column] = table[column].round(3).where(table["level"].notna(), table[column].round(1))
+    return table
 
 
 def _difference(before: pd.DataFrame, after: pd.DataFrame) -> int:
@@ -98,198 +106,3 @@ def _difference(before: pd.DataFrame, after: pd.DataFrame) -> int:
     hidden = int(after[common].isna().sum().sum()) if len(after) == len(before) else 0
     already = int(before[common].isna().sum().sum()) if len(after) == len(before) else 0
     return hidden - already + abs(len(before) - len(after))
-
-
-def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Criteria that exclude few are told together with the next, so that no step is small."""
-    criteria = list(dict.fromkeys(table["criterion"]))
-    excluded = table.pivot(index="criterion", columns="arm", values="excluded").loc[criteria]
-    groups: list[list[str]] = [[criteria[0]]]
-    waiting: list[str] = []
-    for criterion in criteria[1:]:
-        waiting.append(criterion)
-        if not is_small(excluded.loc[waiting].sum(), k).any():
-            groups.append(waiting)
-            waiting = []
-    while waiting:
-        # The last ones stay small together: the group before them joins, in the end the first.
-        waiting = groups.pop() + waiting
-        if not groups or not is_small(excluded.loc[waiting].sum(), k).any():
-            groups.append(waiting)
-            waiting = []
-    remaining = table.pivot(index="criterion", columns="arm", values="remaining")
-    rows = [
-        (
-            "; ".join(group),
-            arm,
-            remaining.loc[group[-1], arm],
-            # Whoever stands in the first row was never counted before it.
-            0 if group[0] == criteria[0] else excluded.loc[group, arm].sum(),
-        )
-        for group in groups
-        for arm in dict.fromkeys(table["arm"])
-    ]
-    shown = pd.DataFrame(rows, columns=["criterion", "arm", "remaining", "excluded"])
-    shown = shown.astype({"remaining": "Int64", "excluded": "Int64"})
-    return shown.assign(remaining=shown["remaining"].mask(is_small(shown["remaining"], k)))
-
-
-def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    numbers = ["estimate", "std_error", "conf_low", "conf_high"]
-    small = is_small(table["smallest_cell"], k)
-    shown = table.drop(columns=["smallest_cell", "fewest_missing"])
-    shown[numbers] = shown[numbers].mask(small)
-    shown["verdict"] = shown["verdict"].mask(small)
-    # n less the people whose outcome is missing is the cohort: a small difference tells them.
-    no_count = is_small(table["n"], k) | is_small(table["fewest_missing"], k)
-    no_count |= _near_another(table["n"], table["measure"], k)
-    shown[["n", "effective_n"]] = shown[["n", "effective_n"]].mask(no_count)
-    return shown
-
-
-def _near_another(n: pd.Series, measure: pd.Series, k: int) -> pd.Series:
-    """Numbers of people that differ from a larger one of the same kind by a small count."""
-    near = pd.Series(False, index=n.index)
-    for _, group in n.groupby(measure):
-        kept: list[int] = []
-        for value in sorted(group.dropna().unique(), reverse=True):
-            if kept and kept[-1] - value < k:
-                near |= (n == value) & (measure == measure[group.index[0]])
-            else:
-                kept.append(value)
-    return near
-
-
-def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    parts = ["events", "competing", "censored"]
-    shown = table.copy()
-    for row in table.index:
-        counts = table.loc[row, parts].astype(int)
-        still_free = table.loc[row, "people"] - counts.sum()
-        hidden = with_complements(pd.concat([counts, pd.Series({"still free": still_free})]), k)
-        shown.loc[row, [part for part in parts if hidden[part]]] = None
-    missing = is_small(table["missing"], k)
-    shown["missing"] = table["missing"].astype("Int64").mask(missing)
-    shown["people"] = table["people"].astype("Int64").mask(missing | is_small(table["people"], k))
-    few = is_small(table["events"], k) | is_small(table["people"] - table["events"], k)
-    means = ["median_days", "restricted_mean_days", "restricted_mean_error"]
-    shown[means] = shown[means].mask(few)
-    return shown.astype(dict.fromkeys(parts, "Int64"))
-
-
-def _curves(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Steps wait until enough people stand behind them; tails with few at risk are cut."""
-    kept = []
-    for _, curve in table.groupby(["outcome", "method", "arm"], sort=False):
-        told, steps = 0, []
-        for row in curve[curve["at_risk"] >= k].itertuples():
-            if row.day == 0 and row.events == 0:
-                kept.append(row.Index)
-            elif row.events - told >= k:
-                steps.append((row.Index, row.events))
-                told = row.events
-        last = curve.index[-1]
-        if steps and curve.loc[last, "at_risk"] >= k:
-            # The horizon is where the risk is read: the curve ends on it.
-            while steps and 0 < curve.loc[last, "events"] - steps[-1][1] < k:
-                steps.pop()
-            steps = [step for step in steps if step[0] != last]
-            steps.append((last, curve.loc[last, "events"]))
-        kept += [index for index, _ in steps]
-    return table.loc[kept].drop(columns=["at_risk", "events"]).reset_index(drop=True)
-
-
-def _at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """A number at risk is shown if it differs from the last one shown by none or by enough."""
-    shown = table["at_risk"].astype("Int64").copy()
-    for _, column in table.groupby(["outcome", "arm"], sort=False):
-        last = None
-        for index, count in column["at_risk"].items():
-            drop = k if last is None else last - count
-            if 0 < count < k or 0 < drop < k:
-                shown[index] = None
-            else:
-                last = count
-    return table.assign(at_risk=shown)
-
-
-def _balance(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    shown = table.copy()
-    counted = table["level"].notna()
-    hidden_rows = pd.Series(False, index=table.index)
-    for arm in Arm:
-        people = table[f"people_{arm}"].astype("Int64")
-        hidden = pd.Series(False, index=table.index)
-        for _, levels in table[counted].groupby("covariate", sort=False):
-            count = people[levels.index].astype(int)
-            share = levels[f"value_{arm}"].sum()
-            if len(levels) == 1 and 0 < share < 1:
-                # "yes" alone: those without it are the rest of the arm.
-                rest = round(count.iloc[0] / share) - count.iloc[0]
-                hidden[levels.index] = bool(is_small(pd.Series([count.iloc[0], rest]), k).any())
-            else:
-                hidden[levels.index] = with_complements(count, k)
-        shown[f"people_{arm}"] = people.mask(hidden)
-        for value in (f"value_{arm}", f"weighted_value_{arm}"):
-            shown[value] = shown[value].mask(hidden)
-        hidden_rows |= hidden
-    # With one arm's share known, the standardised difference gives away the other's.
-    smd = ["smd_before", "smd_after"]
-    shown[smd] = shown[smd].mask(hidden_rows)
-    return shown
-
-
-def _sample_size(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    small = is_small(table["people"], k)
-    numbers = ["people", "effective", "largest_share"]
-    shown = table.astype({"people": "Int64"})
-    shown[numbers] = shown[numbers].mask(small)
-    return shown
-
-
-def _overlap(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Neighbouring bins are joined until each holds enough people or none."""
-    joined = []
-    for arm, bins in table.groupby("arm", sort=False):
-        rows: list[list] = []
-        columns = ["low", "high", "people", "weighted_share"]
-        for low, high, people, weight in bins[columns].itertuples(index=False):
-            if rows and (0 < rows[-1][2] < k):
-                rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
-            else:
-                rows.append([low, high, people, weight])
-        while len(rows) > 1 and 0 < rows[-1][2] < k:
-            low, high, people, weight = rows.pop()
-            rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
-        total = sum(row[2] for row in rows)
-        joined += [(arm, low, high, people / total, weight) for low, high, people, weight in rows]
-    return pd.DataFrame(joined, columns=["arm", "low", "high", "share", "weighted_share"])
-
-
-def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    hidden = pd.Series(False, index=table.index)
-    for _, level in table.groupby(["arm", "level_of_care"], sort=False):
-        hidden[level.index] = with_complements(level["people"], k)
-    numbers = ["people", "share", "weighted_share"]
-    shown = table.astype({"people": "Int64"})
-    shown[numbers] = shown[numbers].mask(hidden)
-    return shown
-
-
-def _as_is(table: pd.DataFrame, _: int) -> pd.DataFrame:
-    return table
-
-
-Rule = Callable[[pd.DataFrame, int], pd.DataFrame]
-RULES: list[tuple[set[str], Rule]] = [
-    ({"criterion", "arm", "remaining", "excluded"}, _attrition),
-    ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
-    ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),
-    ({"outcome", "method", "arm", "day", "risk", "at_risk", "events"}, _curves),
-    ({"outcome", "arm", "day", "at_risk"}, _at_risk),
-    ({"covariate", "level", "people_intervention", "people_comparator", "smd_before"}, _balance),
-    ({"arm", "people", "effective"}, _sample_size),
-    ({"arm", "low", "high", "people", "weighted_share"}, _overlap),
-    ({"arm", "level_of_care", "reason", "people"}, _exits),
-    ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
-]

@@ -1,6 +1,7 @@
 """The report: released exhibits in the protocol's order, on one page that needs nothing else."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -113,8 +114,8 @@ class _Gate:
     def __init__(self, smallest_count: int):
         self.smallest_count, self.suppressed = smallest_count, 0
 
-    def __call__(self, table: pd.DataFrame) -> Released:
-        released = release(table, self.smallest_count)
+    def __call__(self, table: pd.DataFrame, beside: pd.DataFrame | None = None) -> Released:
+        released = release(table, self.smallest_count, beside)
         self.suppressed += released.suppressed
         return released
 
@@ -128,17 +129,21 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "estimates": findings.comparison.estimates,
         "arms": findings.comparison.arms,
         "curves": findings.comparison.curves,
-        "at_risk": numbers_at_risk(findings.comparison.curves, protocol),
+        "at_risk": numbers_at_risk(findings.comparison, protocol),
         "exits": findings.comparison.exits,
-        "robustness": findings.robustness.estimates,
     }
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
-    return {name: gate(table) for name, table in tables.items()}
+    shown = {name: gate(table) for name, table in tables.items()}
+    return shown | {"robustness": gate(findings.robustness.estimates, tables["estimates"])}
 
 
-def numbers_at_risk(curves: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """People at risk on even days up to each horizon: `outcome`, `arm`, `day`, `at_risk`."""
+def numbers_at_risk(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:
+    """People at risk on even days up to each horizon, one row per outcome, arm and day.
+
+    `enrolled` counts those whose outcome is not known too.
+    """
+    curves, arms = comparison.curves, comparison.arms
     told = [
         curves[
             (curves["method"] == str(Method.UNADJUSTED))
@@ -148,8 +153,11 @@ def numbers_at_risk(curves: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
         for outcome in protocol.outcomes
         if outcome.horizon_days is not None
     ]
-    columns = ["outcome", "arm", "day", "at_risk"]
-    return pd.concat([curves[:0], *told], ignore_index=True)[columns]
+    table = pd.concat([curves[:0], *told], ignore_index=True)
+    keys = ["outcome", "method", "arm"]
+    table = table.merge(arms[[*keys, "people", "missing"]], on=keys, validate="many_to_one")
+    table["enrolled"] = table["people"] + table["missing"]
+    return table[["outcome", "arm", "day", "at_risk", "enrolled"]]
 
 
 def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
@@ -163,7 +171,8 @@ def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
         return found.assign(outcome=outcome.name)
 
     clocked = [outcome for outcome in protocol.outcomes if outcome.horizon_days is not None]
-    table = pd.concat([of(outcome) for outcome in clocked], ignore_index=True)
+    nothing = truth[:0].assign(outcome="")
+    table = pd.concat([nothing, *(of(outcome) for outcome in clocked)], ignore_index=True)
     columns = ["outcome", "horizon_days", "estimand", "measure", "truth", "monte_carlo_error"]
     return table[columns]
 
@@ -227,15 +236,16 @@ def _page(
         names=names,
         population=population(protocol),
         exhibits=exhibits,
-        figures={name: Markup(_inline(drawing)) for name, drawing in figures.items()},
+        figures={name: Markup(_inline(name, drawing)) for name, drawing in figures.items()},
         verdicts=verdicts,
         facts=facts,
     )
 
 
-def _inline(drawing: str) -> str:
-    """An SVG file as an element of a page: without its XML prologue."""
-    return drawing[drawing.index("<svg") :]
+def _inline(name: str, drawing: str) -> str:
+    """An SVG file as an element of a page: without prologue, its ids told apart by its name."""
+    element = drawing[drawing.index("<svg") :]
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", element)
 
 
 def _summary(protocol: Protocol, verdicts: list[str], facts: dict) -> str:

@@ -12,7 +12,7 @@ from iop_outcomes.vocabulary import Arm
 
 COLOUR = {Arm.INTERVENTION: "#0072B2", Arm.COMPARATOR: "#D55E00"}  # distinct to every eye
 LINE = {Arm.INTERVENTION: "-", Arm.COMPARATOR: (0, (5, 2))}  # and without colour
-INK, FAINT = "#222222", "#8a8a8a"
+INK, FAINT, RED = "#222222", "#8a8a8a", "#b00020"
 STYLE = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
@@ -57,6 +57,10 @@ def svg(figure: Figure, name: str) -> str:
     """
     page = StringIO()
     with rc_context({**STYLE, "svg.hashsalt": name, "svg.fonttype": "none"}):
+        if figure.get_layout_engine() is not None:
+            # Laid out once: a second pass would start from the first and move by hairs.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
         figure.savefig(page, format="svg", metadata={"Date": None, "Creator": None})
     return page.getvalue()
 

@@ -15,6 +15,7 @@ from iop_outcomes.report.drawing import (
     INK,
     LINE,
     NAMES,
+    RED,
     SIGNED,
     canvas,
     capital,
@@ -212,34 +213,37 @@ def forest_plot(
         Planted truths; a cross marks those of the planned analysis.
     """
     table = _forest_rows(estimates, alternatives)
-    outcomes = list(dict.fromkeys(table["outcome"]))
-    rows = max(len(table[table["outcome"] == outcome]) for outcome in outcomes)
-    with canvas(3.4 + 2.9 * len(outcomes), 1.3 + 0.3 * rows) as figure:
+    outcomes, labels = (list(dict.fromkeys(table[c])) for c in ("outcome", "label"))
+    place = {label: -row for row, label in enumerate(labels)}
+    with canvas(3.4 + 2.9 * len(outcomes), 1.3 + 0.3 * len(labels)) as figure:
         panels = figure.subplots(1, len(outcomes), squeeze=False, sharey=True)[0]
         for axes, outcome in zip(panels, outcomes, strict=True):
-            part = table[table["outcome"] == outcome].reset_index(drop=True)
-            y = -np.arange(len(part))
+            part = table[table["outcome"] == outcome]
             axes.axvline(0, color=FAINT, linewidth=0.8)
             if margins and outcome in margins:
-                axes.axvline(100 * margins[outcome], color="#b00020", linestyle=":", label="margin")
-            for place, row in zip(y, part.itertuples(), strict=True):
-                planned = row.label.startswith("As planned")
-                colour = INK if planned else FAINT
-                axes.plot([100 * row.conf_low, 100 * row.conf_high], [place, place], color=colour)
-                axes.plot(100 * row.estimate, place, "D" if planned else "o", color=colour, ms=5)
+                axes.axvline(100 * margins[outcome], color=RED, linestyle=":", label="margin")
+            for row in part.itertuples():
+                colour, y = (INK if row.planned else FAINT), place[row.label]
+                axes.plot([100 * row.conf_low, 100 * row.conf_high], [y, y], color=colour)
+                axes.plot(100 * row.estimate, y, "D" if row.planned else "o", color=colour, ms=5)
             if truth is not None:
                 known = _planted(part, truth)
-                axes.plot(100 * known, y[known.index], "x", color="#b00020", label="planted truth")
-            axes.set(title=capital(words(outcome, names)), yticks=y, yticklabels=part["label"])
+                y = [place[label] for label in known["label"]]
+                axes.plot(100 * known["truth"], y, "x", color=RED, label="planted truth")
+            axes.set(title=capital(words(outcome, names)))
             axes.xaxis.set_major_formatter(SIGNED)
+        panels[0].set_yticks(list(place.values()), labels)
         figure.supxlabel(
             f"Risk difference, percentage points ({names[Arm.INTERVENTION]} minus "
             f"{names[Arm.COMPARATOR]})",
             fontsize=9,
         )
-        handles, labels = panels[0].get_legend_handles_labels()
-        if handles:
-            figure.legend(handles, labels, loc="outside upper right", ncols=2)
+        legend = {}
+        for axes in panels:
+            marks, texts = axes.get_legend_handles_labels()
+            legend |= dict(zip(texts, marks, strict=True))
+        if legend:
+            figure.legend(legend.values(), legend.keys(), loc="outside upper right", ncols=2)
     return figure
 
 
@@ -247,8 +251,8 @@ def _forest_rows(estimates: Released, alternatives: Released | None) -> pd.DataF
     own = estimates.table[estimates.table["measure"] == str(Measure.RISK_DIFFERENCE)]
     planned = own[own["method"] == str(Method.IPTW)]
     parts = [
-        own[own["method"] == str(Method.UNADJUSTED)].assign(label="Unadjusted"),
-        planned.assign(label="As planned (" + planned["estimand"] + ")"),
+        own[own["method"] == str(Method.UNADJUSTED)].assign(label="Unadjusted", planned=False),
+        planned.assign(label="As planned (" + planned["estimand"] + ")", planned=True),
     ]
     if alternatives is not None:
         others = alternatives.table
@@ -256,17 +260,17 @@ def _forest_rows(estimates: Released, alternatives: Released | None) -> pd.DataF
             (others["measure"] == str(Measure.RISK_DIFFERENCE))
             & (others["method"] == str(Method.IPTW))
         ]
-        parts.append(others.assign(label=others["alternative"].map(capital)))
+        parts.append(others.assign(label=others["alternative"].map(capital), planned=False))
     table = pd.concat(parts, ignore_index=True)
     table["label"] = table["label"].map(lambda label: wrapped(label, 40))
-    order = {outcome: place for place, outcome in enumerate(dict.fromkeys(table["outcome"]))}
-    return table.sort_values("outcome", key=lambda o: o.map(order), kind="stable")
+    return table
 
 
-def _planted(part: pd.DataFrame, truth: Released) -> pd.Series:
+def _planted(part: pd.DataFrame, truth: Released) -> pd.DataFrame:
+    """The truth of the planned row, if it is known: `label`, `truth`."""
     table = truth.table
     known = table[table["measure"] == str(Measure.RISK_DIFFERENCE)]
     keys = ["outcome", "horizon_days", "estimand"]
-    found = part[keys].merge(known[[*keys, "truth"]], on=keys, how="left", validate="many_to_one")
-    planned = part["label"].str.startswith("As planned")
-    return found["truth"].where(planned).dropna().astype(float)
+    planned = part.loc[part["planned"], [*keys, "label"]]
+    found = planned.merge(known[[*keys, "truth"]], on=keys, validate="many_to_one")
+    return found.astype({"truth": float})

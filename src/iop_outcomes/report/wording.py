@@ -166,7 +166,7 @@ def verdict_sentences(row: Mapping[str, Any], arms: pd.DataFrame, protocol: Prot
 
 def _unknown(arms: pd.DataFrame) -> str:
     """Whom the numbers leave out; nothing if nobody, "some" if the count may not be shown."""
-    if arms["missing"].eq(0).all():
+    if arms["missing"].fillna(-1).eq(0).all():
         return ""
     missing, people = arms["missing"].sum(skipna=False), arms["people"].sum(skipna=False)
     if pd.isna(missing) or pd.isna(people):

@@ -42,8 +42,8 @@ def fit_propensity(treated: ArrayLike, design: ArrayLike) -> PropensityFit:
     treated
         True in the intervention arm. Shape (n,).
     design
-        Columns of the model, the intercept among them. Shape (n, columns). Scaled inside, so any
-        unit will do. No column may follow from the others: see `dependent_columns`.
+        Columns of the model, the intercept among them. Shape (n, columns). Any units
+        will do. No column may follow from the others: see `dependent_columns`.
 
     Raises
     ------
@@ -58,25 +58,26 @@ def fit_propensity(treated: ArrayLike, design: ArrayLike) -> PropensityFit:
     array([0.25, 0.25, 0.25, 0.25])
     """
     a, x = np.asarray(treated, float), np.asarray(design, float)
-    scale = np.sqrt((x**2).mean(axis=0))
-    z = x / scale
-    gamma = np.zeros(x.shape[1])
+    # On an orthogonal basis of the same columns neither units nor origins can matter.
+    basis, mixing = np.linalg.qr(x)
+    beta = np.zeros(x.shape[1])
     for _ in range(50):
-        log_odds = z @ gamma
-        e = expit(log_odds)
-        information = (z * (e * (1 - e))[:, None]).T @ z
+        e = expit(basis @ beta)
+        information = (basis * (e * (1 - e))[:, None]).T @ basis
         try:
-            step = np.linalg.solve(information, z.T @ (a - e))
+            step = np.linalg.solve(information, basis.T @ (a - e))
         except np.linalg.LinAlgError:
             break
-        gamma = gamma + step
-        if np.abs(z @ gamma).max() > SEPARATED_LOG_ODDS:
+        beta = beta + step
+        log_odds = basis @ beta
+        if np.abs(log_odds).max() > SEPARATED_LOG_ODDS:
             break
-        if np.abs(step).max() < 1e-10:
-            e = expit(z @ gamma)
-            information = (z * (e * (1 - e))[:, None]).T @ z
-            covariance = np.linalg.inv(information) / np.outer(scale, scale)
-            return PropensityFit(gamma / scale, e, covariance)
+        if np.abs(basis @ step).max() < 1e-11:
+            e = expit(log_odds)
+            information = (basis * (e * (1 - e))[:, None]).T @ basis
+            unmixing = np.linalg.inv(mixing)
+            covariance = unmixing @ np.linalg.inv(information) @ unmixing.T
+            return PropensityFit(unmixing @ beta, e, covariance)
     raise PositivityError(
         "the covariates separate the arms: some kinds of people only ever enter one of them; "
         "narrow eligibility to people who could have entered either, or drop that covariate"

@@ -64,10 +64,16 @@ class RiskSets:
     cause: NDArray
 
     @property
+    def share(self) -> NDArray:
+        """What one unit of weight is of those at risk, each day; 0 where nobody has any weight."""
+        nobody = np.zeros_like(self.at_risk)
+        return np.divide(1.0, self.at_risk, out=nobody, where=self.at_risk > 0)
+
+    @property
     def hazard(self) -> NDArray:
         """Share of those at risk who leave by any cause, each day."""
-        # The subtraction in `at_risk` can round to a hair under the exits of the last day.
-        return np.minimum((self.events + self.competing) / self.at_risk, 1.0)
+        # The sums can round to a hair above 1 on the last day.
+        return np.minimum((self.events + self.competing) * self.share, 1.0)
 
     @property
     def event_free(self) -> NDArray:
@@ -150,7 +156,7 @@ def cumulative_incidence(
 
 def incidence_curve(sets: RiskSets) -> StepCurve:
     """`cumulative_incidence` of risk sets already counted."""
-    steps = sets.event_free_before * sets.events / sets.at_risk
+    steps = sets.event_free_before * sets.events * sets.share
     return StepCurve(sets.day, np.cumsum(steps), start=0.0)
 
 
@@ -189,7 +195,8 @@ def quantile_day(curve: StepCurve, share: float) -> float | None:
     if abs(curve.value[first] - level) > 1e-12:
         return float(curve.day[first])
     lower = reached[curve.value[reached] < level - 1e-12]
-    return float((curve.day[first] + curve.day[lower[0]]) / 2) if lower.size else None
+    end = lower[0] if lower.size else -1  # a curve that ends level ends with the last day seen
+    return float((curve.day[first] + curve.day[end]) / 2)
 
 
 def incidence_derivative(sets: RiskSets, until: float) -> NDArray:
@@ -223,7 +230,7 @@ def incidence_derivative(sets: RiskSets, until: float) -> NDArray:
     curve = incidence_curve(sets)
     counted = sets.day <= until
     remaining = np.where(counted, curve.at(until) - curve.value, 0.0)
-    direct = np.where(counted, sets.event_free_before / sets.at_risk, 0.0)
+    direct = np.where(counted, sets.event_free_before * sets.share, 0.0)
     return _derivative(sets, direct, _per_survivor(sets, remaining))
 
 
@@ -254,15 +261,13 @@ def restricted_mean_derivative(sets: RiskSets, until: float) -> NDArray:
 def _per_survivor(sets: RiskSets, lost: NDArray) -> NDArray:
     # When everyone at risk leaves on a day, no weight can change what comes after: 0, not 0/0.
     survivors = sets.at_risk * (1 - sets.hazard)
-    some = 1 - sets.hazard > 1e-12
+    some = (1 - sets.hazard > 1e-12) & (sets.at_risk > 0)
     return np.divide(lost, survivors, out=np.zeros_like(lost), where=some)
 
 
 def _derivative(sets: RiskSets, direct: NDArray, lost: NDArray) -> NDArray:
     """What leaving adds (an event: `direct`) and takes (any exit: `lost`), less expectation."""
-    expected = np.cumsum(
-        direct * sets.events / sets.at_risk - lost * sets.hazard,
-    )
+    expected = np.cumsum(direct * sets.events * sets.share - lost * sets.hazard)
     gain = np.where(sets.cause == EVENT, direct[sets.position], 0.0)
     loss = np.where(sets.cause != CENSORED, lost[sets.position], 0.0)
     return gain - loss - expected[sets.position]

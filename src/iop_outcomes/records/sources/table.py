@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.errors import RecordsError
@@ -83,7 +83,7 @@ class OneTable:
     facility_id: str | None = None
     end_day: str | None = None
     exit_reason: str | None = None
-    last_observed_day: tuple[str, ...]
+    last_observed_day: Annotated[tuple[str, ...], Field(min_length=1)]
     events: tuple[Event, ...] = ()
     covariates: dict[str, Source]
 
@@ -101,7 +101,7 @@ def read(raw: Path, source: OneTable) -> Records:
     }
     cells = read_extract(path, sorted(needed))
     person_id = cells[source.person_id]
-    days = cells[list(source.last_observed_day)].apply(pd.to_numeric, errors="coerce")
+    days = pd.DataFrame({name: _days(cells[name]) for name in source.last_observed_day})
     covariates = pd.DataFrame(
         {name: _recoded(cells, origin) for name, origin in source.covariates.items()}
     )
@@ -132,6 +132,15 @@ def read(raw: Path, source: OneTable) -> Records:
         **({"events": pd.concat(events, ignore_index=True)} if events else {}),
         provenance=provenance(raw, [path], [len(cells)]),
     )
+
+
+def _days(cells: pd.Series) -> pd.Series:
+    """Days as numbers; only an empty cell is a day that is not known."""
+    days = pd.to_numeric(cells, errors="coerce")
+    wrong = int((days.isna() & cells.notna()).sum())
+    if wrong:
+        raise RecordsError(f"column {cells.name}: {wrong} row(s) hold something that is no day")
+    return days
 
 
 def _recoded(cells: pd.DataFrame, origin: From) -> pd.Series:

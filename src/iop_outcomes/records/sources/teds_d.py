@@ -7,10 +7,11 @@ it has no day.
 
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 import yaml
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.errors import RecordsError
@@ -24,7 +25,7 @@ CODEBOOK = Path(__file__).with_name("codebooks") / "teds_d.yaml"
 class TedsD:
     """Where the yearly files lie, below data/raw."""
 
-    files: tuple[str, ...]
+    files: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 @cache
@@ -67,18 +68,30 @@ def _stays(cells: pd.DataFrame, path: Path) -> pd.DataFrame:
             f"{book['years']}"
         )
     words = {name: _decoded(cells, name, spec, path) for name, spec in book["variables"].items()}
-    days = pd.to_numeric(_present(cells, ["LOS"], path), errors="coerce")
+    days = _lengths_of_stay(_present(cells, ["LOS"], path), path)
     return pd.DataFrame(
         {
             "facility_id": None,
             "start_day": 0,
-            # Codes 1 to 30 are days; 31 to 37 are bands and -9 is missing.
-            "end_day": days.where(days.between(1, 30)),
+            "end_day": days,
             "admission_year": None,
             "discharge_year": cells["DISYR"],
             **words,
         }
     )
+
+
+def _lengths_of_stay(codes: pd.Series, path: Path) -> pd.Series:
+    """Days of stays up to 30 days; longer ones are bands (31 to 37), -9 is missing: no day."""
+    number = pd.to_numeric(codes, errors="coerce")
+    known = number.isin([-9, *range(1, 38)])
+    strangers = int((~known & codes.notna()).sum())
+    if strangers:
+        raise RecordsError(
+            f"{path}: column LOS holds codes that the codebook does not, in {strangers} row(s); "
+            "are these its numeric codes, and not days?"
+        )
+    return number.where(number.between(1, 30))
 
 
 def _decoded(cells: pd.DataFrame, name: str, spec: dict, path: Path) -> pd.Series:

@@ -1,0 +1,254 @@
+"""What is hidden in which table: one rule for each table of results, found by its columns.
+
+A rule takes the table and the smallest count that may be shown, and returns the table with hidden
+cells missing, steps joined, or rows merged.
+"""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from iop_outcomes.vocabulary import Arm
+
+
+def is_small(count, smallest_count: int):
+    """Which counts of people may not be shown; of the shape of `count`, a Series or a frame."""
+    return ((count >= 1) & (count < smallest_count)).fillna(False).astype(bool)
+
+
+def with_complements(count: pd.Series, smallest_count: int) -> pd.Series:
+    """Which cells of counts with a known total to hide: the small ones, and their cover.
+
+    The smallest other cells join until the hidden ones are at least two and together no small
+    count themselves.
+
+    Examples
+    --------
+    >>> with_complements(pd.Series([3, 40, 90]), 11).tolist()
+    [True, True, False]
+    >>> with_complements(pd.Series([0, 40, 90]), 11).tolist()
+    [False, False, False]
+    """
+    hidden = is_small(count, smallest_count)
+    if not hidden.any():
+        return hidden
+    for cell in count[~hidden & (count > 0)].sort_values(kind="stable").index:
+        if hidden.sum() > 1 and count[hidden].sum() >= smallest_count:
+            break
+        hidden[cell] = True
+    return hidden
+
+
+def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Criteria that exclude few are told together with the next, so that no step is small."""
+    criteria = list(dict.fromkeys(table["criterion"]))
+    excluded = table.pivot(index="criterion", columns="arm", values="excluded").loc[criteria]
+    remaining = table.pivot(index="criterion", columns="arm", values="remaining").loc[criteria]
+    few_left = is_small(remaining, k).any(axis=1)
+    groups: list[list[str]] = [[criteria[0]]]
+    waiting: list[str] = []
+    for criterion in criteria[1:]:
+        waiting.append(criterion)
+        if not is_small(excluded.loc[waiting].sum(), k).any() and not few_left[criterion]:
+            groups.append(waiting)
+            waiting = []
+    while waiting:
+        # The last ones stay small together: the group before them joins, in the end the first.
+        # If few remain in the end, everything before would tell how few.
+        waiting = groups.pop() + waiting
+        small = is_small(excluded.loc[waiting].sum(), k).any() or few_left[criteria[-1]]
+        if not groups or not small:
+            groups.append(waiting)
+            waiting = []
+    rows = [
+        (
+            "; ".join(group),
+            arm,
+            remaining.loc[group[-1], arm],
+            # Whoever stands in the first row was never counted before it.
+            0 if group[0] == criteria[0] else excluded.loc[group, arm].sum(),
+        )
+        for group in groups
+        for arm in dict.fromkeys(table["arm"])
+    ]
+    shown = pd.DataFrame(rows, columns=["criterion", "arm", "remaining", "excluded"])
+    shown = shown.astype({"remaining": "Int64", "excluded": "Int64"})
+    return shown.assign(remaining=shown["remaining"].mask(is_small(shown["remaining"], k)))
+
+
+def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    numbers = ["estimate", "std_error", "conf_low", "conf_high"]
+    small = is_small(table["smallest_cell"], k)
+    shown = table.drop(columns=["smallest_cell", "fewest_missing"])
+    shown[numbers] = shown[numbers].mask(small)
+    shown["verdict"] = shown["verdict"].mask(small)
+    # n less the people whose outcome is missing is the cohort: a small difference tells them.
+    no_count = is_small(table["n"], k) | is_small(table["fewest_missing"], k)
+    no_count |= _near_another(table["n"], table["measure"], k)
+    # Both arms' n is the sum of each: if one is hidden, the others must not tell it.
+    together = [c for c in ("alternative", "outcome", "method") if c in table.columns]
+    no_count = no_count.groupby([table[c] for c in together], dropna=False).transform("any")
+    shown[["n", "effective_n"]] = shown[["n", "effective_n"]].mask(no_count)
+    return shown
+
+
+def _near_another(n: pd.Series, measure: pd.Series, k: int) -> pd.Series:
+    """Numbers of people that differ by a small count from one of the same kind shown before."""
+    near = pd.Series(False, index=n.index)
+    for _, group in n.groupby(measure):
+        shown: list[int] = []
+        for value in group.dropna().unique():
+            if any(0 < abs(value - other) < k for other in shown):
+                near[group.index[group == value]] = True
+            else:
+                shown.append(value)
+    return near
+
+
+def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    parts = ["events", "competing", "censored"]
+    shown = table.copy()
+    for row in table.index:
+        counts = table.loc[row, parts].astype(int)
+        still_free = table.loc[row, "people"] - counts.sum()
+        hidden = with_complements(pd.concat([counts, pd.Series({"still free": still_free})]), k)
+        hidden |= table.loc[row, "people"] < k  # of so few, even a zero tells
+        shown.loc[row, [part for part in parts if hidden[part]]] = None
+    # Events over their risk are the people followed, who less the enrolled are the missing.
+    missing = is_small(table["missing"], k)
+    shown[parts] = shown[parts].mask(missing)
+    shown["missing"] = table["missing"].astype("Int64").mask(missing)
+    shown["people"] = table["people"].astype("Int64").mask(missing | is_small(table["people"], k))
+    few = is_small(table["events"], k) | is_small(table["people"] - table["events"], k)
+    means = ["median_days", "restricted_mean_days", "restricted_mean_error"]
+    shown[means] = shown[means].mask(few)
+    return shown.astype(dict.fromkeys(parts, "Int64"))
+
+
+def _curves(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Steps wait until enough people stand behind them; tails with few at risk are cut."""
+    kept = []
+    for _, curve in table.groupby(["outcome", "method", "arm"], sort=False):
+        told, steps = 0, []
+        for row in curve[curve["at_risk"] >= k].itertuples():
+            if row.day == 0 and row.events == 0:
+                kept.append(row.Index)
+            elif row.events - told >= k:
+                steps.append((row.Index, row.events))
+                told = row.events
+        total = curve["events"].iloc[-1]
+        last = curve.index[-1]
+        if steps and curve.loc[last, "at_risk"] >= k:
+            # The horizon is where the risk is read: the curve ends on it.
+            while steps and 0 < curve.loc[last, "events"] - steps[-1][1] < k:
+                steps.pop()
+            steps = [step for step in steps if step[0] != last]
+            steps.append((last, curve.loc[last, "events"]))
+        # Where the tail was cut, all events less those told must be none or enough.
+        while steps and 0 < total - steps[-1][1] < k:
+            steps.pop()
+        kept += [index for index, _ in steps]
+    return table.loc[kept].drop(columns=["at_risk", "events"]).reset_index(drop=True)
+
+
+def _at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """A number at risk is shown if it differs from the last one shown by none or by enough.
+
+    `enrolled` stands for the number before the first: whoever is missing was never at risk.
+    """
+    shown = table["at_risk"].astype("Int64").copy()
+    for _, column in table.groupby(["outcome", "arm"], sort=False):
+        last = column["enrolled"].iloc[0]
+        for index, count in column["at_risk"].items():
+            if 0 < count < k or 0 < last - count < k:
+                shown[index] = None
+            else:
+                last = count
+    return table.assign(at_risk=shown).drop(columns="enrolled")
+
+
+def _balance(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    shown = table.copy()
+    counted = table["level"].notna()
+    hidden_rows = pd.Series(False, index=table.index)
+    for arm in Arm:
+        people = table[f"people_{arm}"].astype("Int64")
+        hidden = pd.Series(False, index=table.index)
+        for _, levels in table[counted].groupby("covariate", sort=False):
+            count = people[levels.index].astype(int)
+            share = levels[f"value_{arm}"].sum()
+            if len(levels) == 1 and 0 < share < 1:
+                # "yes" alone: those without it are the rest of the arm.
+                rest = round(count.iloc[0] / share) - count.iloc[0]
+                hidden[levels.index] = bool(is_small(pd.Series([count.iloc[0], rest]), k).any())
+            else:
+                hidden[levels.index] = with_complements(count, k)
+        shown[f"people_{arm}"] = people.mask(hidden)
+        shown[f"value_{arm}"] = shown[f"value_{arm}"].mask(hidden)
+        hidden_rows |= hidden
+    # With one arm's share known, the standardised difference gives away the other's; and weighting
+    # makes one arm's share the other's.
+    linked = ["smd_before", "smd_after", *(f"weighted_value_{arm}" for arm in Arm)]
+    shown[linked] = shown[linked].mask(hidden_rows)
+    return shown
+
+
+def _sample_size(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    small = is_small(table["people"], k)
+    numbers = ["people", "effective", "largest_share"]
+    shown = table.astype({"people": "Int64"})
+    shown[numbers] = shown[numbers].mask(small)
+    return shown
+
+
+def _overlap(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Neighbouring bins are joined until each holds enough people or none."""
+    joined = []
+    for arm, bins in table.groupby("arm", sort=False):
+        rows: list[list] = []
+        columns = ["low", "high", "people", "weighted_share"]
+        for low, high, people, weight in bins[columns].itertuples(index=False):
+            if rows and (0 < rows[-1][2] < k):
+                rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
+            else:
+                rows.append([low, high, people, weight])
+        while len(rows) > 1 and 0 < rows[-1][2] < k:
+            low, high, people, weight = rows.pop()
+            rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
+        total = sum(row[2] for row in rows)
+        joined += [(arm, low, high, people / total, weight) for low, high, people, weight in rows]
+    return pd.DataFrame(joined, columns=["arm", "low", "high", "share", "weighted_share"])
+
+
+def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    hidden = pd.Series(False, index=table.index)
+    for _, arm in table.groupby("arm", sort=False):
+        # A level that few entered is hidden whole, and another with it: the arm's size is known.
+        few = with_complements(arm.groupby("level_of_care")["people"].sum(), k)
+        hidden[arm.index] = arm["level_of_care"].map(few)
+        for name, level in arm.groupby("level_of_care", sort=False):
+            if not few[name]:
+                hidden[level.index] = with_complements(level["people"], k)
+    numbers = ["people", "share", "weighted_share"]
+    shown = table.astype({"people": "Int64"})
+    shown[numbers] = shown[numbers].mask(hidden)
+    return shown
+
+
+def _as_is(table: pd.DataFrame, _: int) -> pd.DataFrame:
+    return table
+
+
+Rule = Callable[[pd.DataFrame, int], pd.DataFrame]
+RULES: list[tuple[set[str], Rule]] = [
+    ({"criterion", "arm", "remaining", "excluded"}, _attrition),
+    ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
+    ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),
+    ({"outcome", "method", "arm", "day", "risk", "at_risk", "events"}, _curves),
+    ({"outcome", "arm", "day", "at_risk", "enrolled"}, _at_risk),
+    ({"covariate", "level", "people_intervention", "people_comparator", "smd_before"}, _balance),
+    ({"arm", "people", "effective"}, _sample_size),
+    ({"arm", "low", "high", "people", "weighted_share"}, _overlap),
+    ({"arm", "level_of_care", "reason", "people"}, _exits),
+    ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
+]

@@ -1,0 +1,148 @@
+"""A site's export: one CSV file for each canonical table."""
+
+import hashlib
+
+import pandas as pd
+import pytest
+
+from iop_outcomes.records.schema import TABLES
+from iop_outcomes.records.simulation import simulate_records
+
+PERSONS = """
+    person_id | first_observed_day | last_observed_day
+    P         | 0                  | 180
+"""
+STAYS = """
+    stay_id | person_id | facility_id | level_of_care | start_day | end_day | exit_reason | beck
+    S1      | P         | 7           | outpatient    | 0         | 30      | completed   | 12
+    S2      | P         | 7           | inpatient     | 90        |         |             |
+"""
+EVENTS = """
+    person_id | day | kind
+    P         | 12  | return to use
+"""
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return simulate_records(300, seed=11)
+
+
+@pytest.fixture
+def site(export, drawn):
+    """The folder of a site that exported these tables; its stays have a few columns more."""
+
+    def of(stays=STAYS, **tables):
+        folder = export(persons=PERSONS, **tables)
+        whole = drawn(stays).assign(admission_year=2023, age_years=40, sex=["female", None])
+        whole.to_csv(folder / "stays.csv", index=False)
+        return folder
+
+    return of
+
+
+def test_what_was_exported_is_what_is_read(simulated, raw, read):
+    """The full round trip: records, CSV, records."""
+    for name in ("persons", "stays", "scores", "events"):
+        getattr(simulated, name).to_csv(raw / f"{name}.csv", index=False)
+    again = read(raw, kind="site_export")
+    for name in TABLES:
+        if name != "provenance":
+            pd.testing.assert_frame_equal(
+                getattr(again, name), getattr(simulated, name), check_dtype=name != "stays"
+            )
+
+
+def test_canonical_columns_come_back_with_their_types(simulated, raw, read):
+    for name in ("persons", "stays"):
+        getattr(simulated, name).to_csv(raw / f"{name}.csv", index=False)
+    stays = read(raw, kind="site_export").stays[list(TABLES["stays"])]
+    pd.testing.assert_frame_equal(stays, simulated.stays[list(TABLES["stays"])])
+
+
+def test_covariates_are_numbers_where_every_recorded_cell_is_one(site, read):
+    stays = read(site(), kind="site_export").stays
+    assert (str(stays["beck"].dtype), str(stays["sex"].dtype)) == ("Float64", "str")
+    assert stays["beck"].iloc[0] == 12
+    assert stays["beck"].isna().tolist() == stays["sex"].isna().tolist() == [False, True]
+
+
+def test_codes_of_facilities_stay_as_written(site, read):
+    stays = read(site(), kind="site_export").stays
+    assert stays["facility_id"].tolist() == ["7", "7"]
+
+
+def test_the_tables_a_site_does_not_have_are_empty(site, read):
+    records = read(site(), kind="site_export")
+    assert not any(
+        len(getattr(records, name)) for name in ("services", "tests", "scores", "events")
+    )
+    assert records.provenance["file"].tolist() == ["persons.csv", "stays.csv"]
+
+
+def test_a_table_with_a_header_alone_says_that_nobody_had_any(site, read):
+    folder = site(events="person_id | day | kind")
+    records = read(folder, kind="site_export")
+    assert len(records.events) == 0
+    assert records.provenance.set_index("file")["rows"].to_dict() == {
+        "persons.csv": 1,
+        "stays.csv": 2,
+        "events.csv": 0,
+    }
+
+
+@pytest.mark.parametrize("lacking", ["persons", "stays"])
+def test_persons_and_stays_must_be_there(site, read, refusal, lacking):
+    folder = site()
+    (folder / f"{lacking}.csv").unlink()
+    message = refusal(read, folder, kind="site_export")
+    assert message.startswith(f"{folder / lacking}.csv is not there; ")
+
+
+@pytest.mark.parametrize("name", ["persons", "stays"])
+def test_persons_and_stays_must_have_rows(site, read, refusal, name):
+    path = site() / f"{name}.csv"
+    path.write_text(path.read_text("utf-8").splitlines()[0] + "\n", "utf-8")
+    message = refusal(read, path.parent, kind="site_export")
+    assert message.endswith(f"{name}.csv has a header and no rows; export it again")
+
+
+def test_a_missing_folder_is_named(raw, read, refusal):
+    message = refusal(read, raw, kind="site_export", folder="site_b")
+    assert str(raw / "site_b") in message
+
+
+def test_the_files_may_lie_in_a_folder_below(site, read, raw):
+    folder = site()
+    below = raw / "site_b"
+    below.mkdir()
+    for path in folder.glob("*.csv"):
+        path.rename(below / path.name)
+    records = read(raw, kind="site_export", folder="site_b")
+    assert records.provenance["file"].tolist() == ["site_b/persons.csv", "site_b/stays.csv"]
+
+
+def test_provenance_counts_the_rows_and_fingerprints_the_bytes_of_every_file(site, read):
+    folder = site(events=EVENTS)
+    provenance = read(folder, kind="site_export").provenance.set_index("file")
+    assert provenance["rows"].to_dict() == {"persons.csv": 1, "stays.csv": 2, "events.csv": 1}
+    for name, fingerprint in provenance["sha256"].items():
+        assert fingerprint == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+
+
+def test_a_column_short_in_any_table_is_named(site, read, refusal):
+    folder = site(events="person_id | day\nP | 3")
+    assert "events.csv lacks the column(s) ['kind']" in refusal(read, folder, kind="site_export")
+
+
+def test_a_row_that_breaks_the_contract_is_counted_and_never_quoted(site, read, refusal):
+    folder = site(stays=STAYS.replace("outpatient ", "Zebediah "))
+    message = refusal(read, folder, kind="site_export")
+    assert message.startswith("stays: column level_of_care must be one of ")
+    assert message.endswith(": 1 row(s) do not, the first is row 1")
+    assert "Zebediah" not in message
+
+
+def test_events_of_someone_who_is_not_in_persons_are_counted(site, read, refusal):
+    folder = site(events=EVENTS + "    R | 3 | death")
+    assert refusal(read, folder, kind="site_export").startswith("events: 1 row(s) belong to ")
