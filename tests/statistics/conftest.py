@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from iop_outcomes.statistics.propensity import PropensityFit, fit_propensity
 from iop_outcomes.statistics.survival import (
-    event_free_curve,
     incidence_curve,
     incidence_derivative,
+    restricted_mean,
     restricted_mean_derivative,
     risk_sets,
 )
@@ -63,7 +63,7 @@ class Exposure:
     def restricted_mean(self, arm: NDArray, weight: NDArray, until: float) -> tuple[float, NDArray]:
         """Weighted restricted mean in an arm, and its derivative by everyone's weight."""
         sets = risk_sets(self.day[arm], self.event[arm], weight[arm])
-        return event_free_curve(sets).area(until), self._whole(
+        return restricted_mean(sets, until), self._whole(
             arm, restricted_mean_derivative(sets, until)
         )
 

@@ -16,6 +16,7 @@ from iop_outcomes.statistics.survival import (
     incidence_curve,
     incidence_derivative,
     quantile_day,
+    restricted_mean,
     restricted_mean_derivative,
     risk_sets,
 )
@@ -196,8 +197,8 @@ def test_the_scale_of_the_weights_does_not_matter(table, scale):
 @given(people(), st.floats(0.1, 30), st.floats(0.5, 12))
 def test_scaling_time_scales_the_restricted_mean(table, scale, until):
     day, cause, weight = table
-    mean = event_free_curve(risk_sets(day, cause, weight)).area(until)
-    scaled = event_free_curve(risk_sets(day * scale, cause, weight)).area(until * scale)
+    mean = restricted_mean(risk_sets(day, cause, weight), until)
+    scaled = restricted_mean(risk_sets(day * scale, cause, weight), until * scale)
     assert scaled == pytest.approx(mean * scale, rel=1e-9)
 
 
@@ -212,6 +213,18 @@ def test_without_censoring_risk_is_a_share_and_restricted_time_a_mean(table, unt
     assert event_free_curve(sets).area(until) == pytest.approx(
         np.average(np.minimum(day, until), weights=weight), abs=1e-12
     )
+
+
+@laws
+@given(people(causes=(CENSORED, EVENT)), st.floats(0, 12))
+def test_without_competing_events_the_restricted_mean_is_the_area_under_survival(table, until):
+    sets = risk_sets(*table)
+    assert restricted_mean(sets, until) == pytest.approx(event_free_curve(sets).area(until))
+
+
+def test_who_can_no_longer_relapse_counts_as_free_of_it_to_the_end():
+    """Four people, ten days: relapse on day 2 costs 8, death on day 1 costs nothing."""
+    assert restricted_mean(risk_sets([1, 2, 10, 10], [2, 1, 0, 0]), 10) == pytest.approx(10 - 8 / 4)
 
 
 def central_difference(estimate, weight):
@@ -238,7 +251,7 @@ def test_the_derivative_of_incidence_is_what_a_little_more_weight_changes(table,
 def test_the_derivative_of_the_restricted_mean_is_what_a_little_more_weight_changes(table, until):
     day, cause, weight = table
     numerical = central_difference(
-        lambda w: event_free_curve(risk_sets(day, cause, w)).area(until), weight
+        lambda w: restricted_mean(risk_sets(day, cause, w), until), weight
     )
     exact = restricted_mean_derivative(risk_sets(day, cause, weight), until)
     assert exact == pytest.approx(numerical, abs=1e-7 / weight.min())
@@ -338,7 +351,7 @@ def test_restricted_means_of_uis_agree_with_r(uis, reference, until):
     mean, variance = {}, {}
     for arm, mine in uis.groupby("TREAT"):
         sets = risk_sets(mine["TIME"], mine["CENSOR"])
-        mean[arm] = event_free_curve(sets).area(until)
+        mean[arm] = restricted_mean(sets, until)
         variance[arm] = np.sum(restricted_mean_derivative(sets, until) ** 2)
         row = rows.loc[f"arm{arm};tau={until}"]
         assert mean[arm] == pytest.approx(row["estimate"], rel=1e-9)

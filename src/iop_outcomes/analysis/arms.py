@@ -13,10 +13,11 @@ from iop_outcomes.statistics.survival import (
     COMPETING,
     EVENT,
     RiskSets,
-    event_free_curve,
+    StepCurve,
     incidence_curve,
     incidence_derivative,
     quantile_day,
+    restricted_mean,
     restricted_mean_derivative,
     risk_sets,
 )
@@ -83,8 +84,8 @@ class ArmsAtRisk:
         return float(incidence_curve(self.sets[arm]).at(until))
 
     def restricted_mean(self, arm: Arm, until: float) -> float:
-        """Mean days free of the event and of competing events, up to day `until`."""
-        return event_free_curve(self.sets[arm]).area(until)
+        """Mean days before the event up to day `until`; a competing event counts as never."""
+        return restricted_mean(self.sets[arm], until)
 
     def risk_derivative(self, arm: Arm, until: float) -> NDArray:
         """Derivative of `risk` by everyone's weight. Shape (size,)."""
@@ -100,8 +101,9 @@ class ArmsAtRisk:
         return whole
 
     def median_days(self, arm: Arm) -> float:
-        """Median days free of the event and of competing events; nan if never reached."""
-        median = quantile_day(event_free_curve(self.sets[arm]), 0.5)
+        """Day by which half had the event; nan if that is never reached."""
+        curve = incidence_curve(self.sets[arm])
+        median = quantile_day(StepCurve(curve.day, 1 - curve.value, start=1.0), 0.5)
         return np.nan if median is None else median
 
     def event_days(self, arm: Arm) -> NDArray:

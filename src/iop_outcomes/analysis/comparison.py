@@ -42,7 +42,8 @@ class Comparison:
     arms
         One row per outcome, method and arm: `people` with the outcome known and `missing`;
         `events`, `competing` and `censored` by the horizon; `median_days` to the event;
-        `restricted_mean_days` free of it up to the horizon, and its standard error.
+        `restricted_mean_days` before it up to the horizon (a competing event counting as never),
+        and its standard error.
     curves
         One row per outcome, method, arm and day: `risk` with its interval, people `at_risk`
         before the day and `events` up to it.

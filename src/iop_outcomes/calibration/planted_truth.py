@@ -90,7 +90,7 @@ def planted_truth(
             happened, free = {}, {}
             for arm, (day, is_event) in ended.items():
                 happened[arm] = (is_event & (day <= by)).astype(float)
-                free[arm] = np.minimum(day, by).astype(float)
+                free[arm] = np.where(is_event, np.minimum(day, by), by).astype(float)
             for estimand in Estimand:
                 values = _truths(happened, free, tilt(entry, estimand))
                 rows += [

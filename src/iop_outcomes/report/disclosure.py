@@ -71,7 +71,7 @@ def release(
             whole = table if beside is None else pd.concat([beside, table])
             shown = _as_printed(rule(whole.reset_index(drop=True).copy(), smallest_count))
             shown = shown if beside is None else shown[len(beside) :].reset_index(drop=True)
-            return Released(shown, _difference(table, shown), _SEAL)
+            return Released(shown, _hidden_cells(table, shown), _SEAL)
     raise DisclosureError(
         "no disclosure rule is known for a table with these columns; release the tables of a "
         "cohort's attrition, a weighting, a comparison or a robustness analysis"
@@ -101,8 +101,9 @@ def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _difference(before: pd.DataFrame, after: pd.DataFrame) -> int:
+def _hidden_cells(before: pd.DataFrame, after: pd.DataFrame) -> int:
+    """Cells hidden; where rows were merged, the rows that are gone."""
+    if len(before) != len(after):
+        return len(before) - len(after)
     common = [column for column in after.columns if column in before.columns]
-    hidden = int(after[common].isna().sum().sum()) if len(after) == len(before) else 0
-    already = int(before[common].isna().sum().sum()) if len(after) == len(before) else 0
-    return hidden - already + abs(len(before) - len(after))
+    return int(after[common].isna().sum().sum() - before[common].isna().sum().sum())

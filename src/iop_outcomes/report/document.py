@@ -128,14 +128,33 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "propensity": findings.propensity,
         "estimates": findings.comparison.estimates,
         "arms": findings.comparison.arms,
-        "curves": findings.comparison.curves,
+        "curves": _weighted(findings.comparison.curves),
         "at_risk": numbers_at_risk(findings.comparison, protocol),
-        "exits": findings.comparison.exits,
+        "exits": _by_what_they_count_as(findings.comparison.exits, protocol),
     }
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
     shown = {name: gate(table) for name, table in tables.items()}
-    return shown | {"robustness": gate(findings.robustness.estimates, tables["estimates"])}
+    # Of the alternatives only what the report prints: their unadjusted risks, less the planned
+    # ones, would count the people between two horizons or in a left-out group.
+    others = findings.robustness.estimates
+    others = _weighted(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
+    return shown | {"robustness": gate(others, tables["estimates"])}
+
+
+def _by_what_they_count_as(exits: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Exits with `counts_as`: the outcomes at exit whose events the reason is among."""
+    at_exit = [outcome for outcome in protocol.outcomes if outcome.horizon_days is None]
+    if not at_exit:
+        return exits
+    classes = exits["reason"].map(
+        lambda reason: ", ".join(outcome.name for outcome in at_exit if reason in outcome.events)
+    )
+    return exits.assign(counts_as=classes)
+
+
+def _weighted(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["method"] == str(Method.IPTW)]
 
 
 def numbers_at_risk(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:

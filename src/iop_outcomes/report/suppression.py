@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from iop_outcomes.vocabulary import Arm
+from iop_outcomes.vocabulary import Arm, Method
 
 
 def is_small(count, smallest_count: int):
@@ -16,7 +16,9 @@ def is_small(count, smallest_count: int):
     return ((count >= 1) & (count < smallest_count)).fillna(False).astype(bool)
 
 
-def with_complements(count: pd.Series, smallest_count: int) -> pd.Series:
+def with_complements(
+    count: pd.Series, smallest_count: int, hidden_already: pd.Series | None = None
+) -> pd.Series:
     """Which cells of counts with a known total to hide: the small ones, and their cover.
 
     The smallest other cells join until the hidden ones are at least two and together no small
@@ -30,6 +32,8 @@ def with_complements(count: pd.Series, smallest_count: int) -> pd.Series:
     [False, False, False]
     """
     hidden = is_small(count, smallest_count)
+    if hidden_already is not None:
+        hidden |= hidden_already
     if not hidden.any():
         return hidden
     for cell in count[~hidden & (count > 0)].sort_values(kind="stable").index:
@@ -80,6 +84,9 @@ def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
     numbers = ["estimate", "std_error", "conf_low", "conf_high"]
     small = is_small(table["smallest_cell"], k)
     shown = table.drop(columns=["smallest_cell", "fewest_missing"])
+    # A risk that only one number of people can have tells how many are missing.
+    unweighted = table["method"].eq(str(Method.UNADJUSTED))
+    small |= unweighted & is_small(table["fewest_missing"], k)
     shown[numbers] = shown[numbers].mask(small)
     shown["verdict"] = shown["verdict"].mask(small)
     # n less the people whose outcome is missing is the cohort: a small difference tells them.
@@ -111,7 +118,9 @@ def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
     for row in table.index:
         counts = table.loc[row, parts].astype(int)
         still_free = table.loc[row, "people"] - counts.sum()
-        hidden = with_complements(pd.concat([counts, pd.Series({"still free": still_free})]), k)
+        # Who is still free can be known from the numbers at risk, so it is no cover for others.
+        hidden = with_complements(counts, k)
+        hidden |= with_complements(pd.concat([counts, pd.Series({"free": still_free})]), k)[parts]
         hidden |= table.loc[row, "people"] < k  # of so few, even a zero tells
         shown.loc[row, [part for part in parts if hidden[part]]] = None
     # Events over their risk are the people followed, who less the enrolled are the missing.
@@ -221,16 +230,27 @@ def _overlap(table: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Counts whose totals are known: by level of care, and by what an outcome counts as one.
+
+    `counts_as` (if there) tells reasons apart by the outcomes at exit that count them: the events
+    of an arm are the sum of its reasons.
+    """
     hidden = pd.Series(False, index=table.index)
     for _, arm in table.groupby("arm", sort=False):
         # A level that few entered is hidden whole, and another with it: the arm's size is known.
         few = with_complements(arm.groupby("level_of_care")["people"].sum(), k)
         hidden[arm.index] = arm["level_of_care"].map(few)
-        for name, level in arm.groupby("level_of_care", sort=False):
-            if not few[name]:
-                hidden[level.index] = with_complements(level["people"], k)
+    totals = [["arm", "level_of_care"]]
+    if "counts_as" in table.columns:
+        totals += [["arm", "level_of_care", "counts_as"], ["arm", "counts_as"]]
+    before = None
+    while before is None or not hidden.equals(before):
+        before = hidden.copy()
+        for keys in totals:
+            for _, group in table.groupby(keys, sort=False):
+                hidden[group.index] = with_complements(group["people"], k, hidden[group.index])
     numbers = ["people", "share", "weighted_share"]
-    shown = table.astype({"people": "Int64"})
+    shown = table.astype({"people": "Int64"}).drop(columns="counts_as", errors="ignore")
     shown[numbers] = shown[numbers].mask(hidden)
     return shown
 

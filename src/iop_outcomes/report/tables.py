@@ -132,7 +132,10 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
         f"Standard errors: {'; '.join(se)}. {_hidden(protocol)}"
     )
     if (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
-        note += " Mean days are days free of the outcome and of competing events (RMST)."
+        note += (
+            " Mean days are days before the outcome, up to the horizon; who can no longer have it "
+            "(a competing event) counts as free of it to the end."
+        )
     if truth is not None:
         note += " Planted truth: what the simulation was built to have, for the weighted column."
     return Exhibit("effects", "Effects on every outcome.", pd.DataFrame(rows), note)
@@ -162,7 +165,7 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
             "Competing events": count(row["competing"]),
             "Censored before": count(row["censored"]),
             "Outcome not known": count(row["missing"]),
-            "Median days": HIDDEN if pd.isna(row["median_days"]) else f"{row['median_days']:g}",
+            "Median days": _median(row),
             "Mean days (RMST)": number(row["restricted_mean_days"]),
         }
         for row in table.to_dict("records")
@@ -171,10 +174,16 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
         "outcomes",
         "People, events and follow-up, unweighted.",
         pd.DataFrame(rows),
-        "Median and mean days are days free of the outcome and of competing events; the mean is "
-        f"restricted to the horizon; {HIDDEN} also where a median is not reached or an outcome has "
-        f"no clock. {_hidden(protocol)}",
+        "Median: the day by which half had the outcome. Mean: days before the outcome, up to the "
+        "horizon; who can no longer have it counts as free of it to the end. "
+        f"{_hidden(protocol)}",
     )
+
+
+def _median(row: Mapping[str, object]) -> str:
+    if pd.isna(row["restricted_mean_days"]):
+        return HIDDEN
+    return "not reached" if pd.isna(row["median_days"]) else f"{row['median_days']:g}"
 
 
 def exits_table(exits: Released, protocol: Protocol) -> Exhibit:

@@ -27,7 +27,7 @@ MEASURE = {
     Measure.RISK_COMPARATOR: "Risk, {comparator}",
     Measure.RISK_DIFFERENCE: "Risk difference, percentage points",
     Measure.RISK_RATIO: "Risk ratio",
-    Measure.RMST_DIFFERENCE: "Difference in mean days free of it (RMST)",
+    Measure.RMST_DIFFERENCE: "Difference in mean days before it (RMST)",
 }
 VERDICT = {
     Verdict.SUPERIOR: (

@@ -234,11 +234,34 @@ def incidence_derivative(sets: RiskSets, until: float) -> NDArray:
     return _derivative(sets, direct, _per_survivor(sets, remaining))
 
 
-def restricted_mean_derivative(sets: RiskSets, until: float) -> NDArray:
-    r"""Derivative of the area under the event-free curve to day `until` by each person's weight.
+def restricted_mean(sets: RiskSets, until: float) -> float:
+    r"""Mean days up to `until` before the event, a competing event counting as never.
 
-    With :math:`A(s) = \int_s^\tau S(t)\,dt`, a weight added to someone who leaves on day s takes
-    away :math:`A(s) / (n(s)(1-h(s)))`.
+    .. math:: \tau - \int_0^\tau \hat F(t)\,dt
+
+    Without competing events this is the restricted mean survival time; with them, the horizon less
+    the restricted mean time lost to the event, so that it always points the way the risk points.
+
+    References
+    ----------
+    Royston & Parmar (2013), BMC Medical Research Methodology 13:152. Conner & Trinquart (2021),
+    Statistics in Medicine 40:2177-2196.
+
+    Examples
+    --------
+    Of four people, one relapses on day 2 and one dies on day 1:
+
+    >>> restricted_mean(risk_sets([1, 2, 4, 4], [2, 1, 0, 0]), 4)
+    3.5
+    """
+    return until - incidence_curve(sets).area(until)
+
+
+def restricted_mean_derivative(sets: RiskSets, until: float) -> NDArray:
+    r"""Derivative of `restricted_mean` by each person's weight.
+
+    The derivative of :math:`\hat F(t)`, see `incidence_derivative`, summed over the days from the
+    exit to the horizon, with its sign turned.
 
     Returns
     -------
@@ -251,11 +274,14 @@ def restricted_mean_derivative(sets: RiskSets, until: float) -> NDArray:
     >>> restricted_mean_derivative(sets, 4).round(12).tolist()
     [-0.375, -0.125, 0.125, 0.375]
     """
-    curve = event_free_curve(sets)
+    curve = incidence_curve(sets)
+    days_left = np.maximum(until - sets.day, 0)
     edges = np.minimum(np.concatenate([sets.day, [np.inf]]), until)
     areas = curve.value * np.maximum(np.diff(edges), 0)
-    to_go = np.cumsum(areas[::-1])[::-1]
-    return _derivative(sets, np.zeros_like(to_go), _per_survivor(sets, to_go))
+    area_left = np.cumsum(areas[::-1])[::-1]
+    direct = sets.event_free_before * sets.share * days_left
+    remaining = area_left - curve.value * days_left
+    return -_derivative(sets, direct, _per_survivor(sets, remaining))
 
 
 def _per_survivor(sets: RiskSets, lost: NDArray) -> NDArray:
