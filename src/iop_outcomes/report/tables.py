@@ -54,7 +54,7 @@ class Exhibit:
     def text_columns(self) -> set[str]:
         """Columns of words, which are set flush left; numbers are set flush right."""
         starts = self.table.apply(lambda column: column.str.contains(r"^[–−\d]").mean())
-        return {column for column in self.table.columns if not starts[column] > 0.5}
+        return {column for column in self.table.columns if not starts[column] >= 0.5}
 
 
 def baseline_table(balance: Released, sample_size: Released, protocol: Protocol) -> Exhibit:
@@ -258,6 +258,7 @@ def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:
 def target_trial_table(protocol: Protocol) -> Exhibit:
     """The protocol as the rows of a target-trial table."""
     arms, asked, names = protocol.strategies, protocol.eligibility, spelling(protocol)
+    cluster = protocol.analysis.cluster
     by = words(arms.by, names)
     criteria = [f"aged {asked.minimum_age_years} or over"]
     if asked.washout_days:
@@ -269,7 +270,7 @@ def target_trial_table(protocol: Protocol) -> Exhibit:
         "Strategies": f"{arms.intervention_name}: {by} {', '.join(arms.intervention)}. "
         f"{arms.comparator_name}: {by} {', '.join(arms.comparator)}",
         "Assignment": "not randomised here; weighted for "
-        + ", ".join(names.get(term, term) for term in protocol.analysis.covariates),
+        + ", ".join(_term(term, names) for term in protocol.analysis.covariates),
         "Time zero": "start of the first stay that starts a strategy; stays within "
         f"{protocol.time_zero.episode_gap_days} days belong to one episode",
         **{
@@ -284,7 +285,7 @@ def target_trial_table(protocol: Protocol) -> Exhibit:
             for name, margin in protocol.noninferiority.items()
         },
         "Standard errors": ", clustered by ".join(
-            filter(None, ("stacked estimating equations", protocol.analysis.cluster))
+            ["stacked estimating equations", *([_term(cluster, names)] if cluster else [])]
         ),
         "Disclosure": f"counts of 1 to {protocol.disclosure.smallest_count - 1} people not shown",
     }
@@ -293,6 +294,11 @@ def target_trial_table(protocol: Protocol) -> Exhibit:
         "The target trial as specified.",
         pd.DataFrame({"Element": rows.keys(), "As specified": rows.values()}),
     )
+
+
+def _term(term: str, names: Mapping[str, str]) -> str:
+    """A covariate by its label; a formula as it stands."""
+    return words(term, names) if term.isidentifier() else term
 
 
 def worse_side(protocol: Protocol) -> dict[str, float]:
