@@ -178,6 +178,24 @@ def test_a_missing_outcome_is_left_out_and_counted(nine, at_exit, weighting):
     assert arms["events"].to_dict() == {"intervention": 1, "comparator": 2}
 
 
+def test_every_row_carries_the_fewest_people_it_gives_away(nine, at_exit, weighting):
+    """With and without the event 1 and 3 against 2 and 2; nobody missing against one."""
+    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    row = by_key(effects(nine, weighting, at_exit)).loc["completion", "unadjusted"]
+    assert row["smallest_cell"].to_dict() == {
+        "risk_comparator": 2,
+        "risk_difference": 1,
+        "risk_intervention": 1,
+        "risk_ratio": 1,
+    }
+    assert row["fewest_missing"].to_dict() == {
+        "risk_comparator": 1,
+        "risk_difference": 1,
+        "risk_intervention": 0,
+        "risk_ratio": 1,
+    }
+
+
 def test_an_outcome_known_for_nobody_in_an_arm_is_refused(nine, at_exit, weighting):
     weighting = replace(weighting, weights=weights_of(nine, 1.0))
     comparator = nine.follow_up["arm"] == "comparator"
@@ -400,6 +418,21 @@ def test_restricted_means_differ_by_their_difference(comparison):
             apart = arms[outcome, method, "intervention"] - arms[outcome, method, "comparator"]
             row = estimates.loc[(outcome, method, "rmst_difference")]
             assert row["estimate"] == pytest.approx(apart, rel=1e-9)
+
+
+def test_the_median_is_the_day_by_which_half_had_the_event(comparison):
+    """A step curve's: at the median it has reached one half, on the day before it has not."""
+    arms = comparison.arms.set_index(["outcome", "method", "arm"])["median_days"]
+    crossed = 0
+    for key, curve in comparison.curves.groupby(["outcome", "method", "arm"]):
+        if curve["risk"].iloc[-1] < 0.5:
+            horizon = curve["day"].iloc[-1]
+            assert pd.isna(arms[key]) or arms[key] > horizon
+            continue
+        crossed += 1
+        assert curve["risk"][curve["day"] >= arms[key]].iloc[0] >= 0.5
+        assert curve["risk"][curve["day"] < arms[key]].max() < 0.5
+    assert crossed
 
 
 def test_exits_share_out_everyone_weighted_or_not(comparison, cohort):

@@ -79,7 +79,7 @@ def test_the_same_seed_tells_the_same_truth_and_another_another():
 
 
 def test_the_reported_error_is_the_spread_between_independent_draws():
-    """Forty draws with other people: their standard deviation, to a fifth. One facility, for its
+    """Forty draws with other people: their standard deviation, to a quarter. One facility, for its
     effect is drawn anew with every seed; with a single one, it moves both arms alike.
     """
     draws = [

@@ -1,5 +1,7 @@
 """Survival, cumulative incidence and restricted means: by hand, by law, against R, statsmodels."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -405,6 +407,36 @@ def test_aalen_johansen_and_its_error_agree_with_r(shared, reference, read, case
             error = np.sqrt(np.sum(incidence_derivative(sets, until) ** 2))
             assert incidence_curve(sets).at(until) == pytest.approx(row["estimate"], rel=1e-9)
             assert error == pytest.approx(row["std_error"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("read", "case", "causes"),
+    [
+        (mgus2, "a10_mgus2_competing_risks", ("pcm", "death")),
+        (melanoma, "a11_melanoma_competing_risks", ("melanoma", "other")),
+    ],
+)
+def test_time_before_one_of_several_causes_agrees_with_r(shared, reference, read, case, causes):
+    """survival 3.5.3: summary(survfit, rmean=tau); its restricted mean time in a cause's state is
+    the time lost to that cause, and our mean is the horizon less this. The error is R's
+    infinitesimal jackknife, residuals(survfit, times=tau, type='auc').
+    """
+    day, status, groups = read(shared)
+    kinds = dict(zip(causes, (status, swapped(status)), strict=True))
+    rows = reference(case, "Aalen-Johansen survfit", "restricted mean time in state")
+    for term, row in rows.iterrows():
+        group, state, tau = re.fullmatch(r"\w+=(\d), (.+);tau=(\d+)", term).groups()
+        (column,), until = groups.values(), float(tau)
+        who = column == int(group)
+        if state == "(s0)":
+            sets = risk_sets(day[who], np.minimum(status[who], 1))
+            mean = restricted_mean(sets, until)
+        else:
+            sets = risk_sets(day[who], kinds[state][who])
+            mean = until - restricted_mean(sets, until)
+        error = np.sqrt(np.sum(restricted_mean_derivative(sets, until) ** 2))
+        assert mean == pytest.approx(row["estimate"], rel=1e-9)
+        assert error == pytest.approx(row["std_error"], rel=1e-9)
 
 
 @pytest.mark.parametrize("estimand", ["ATE", "ATT", "ATC", "ATO"])
