@@ -8,10 +8,16 @@ import pandas as pd
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.deidentification import refuse_identifiers
+from iop_outcomes.records.workbook import read_workbook
 
 
-def read_extract(path: Path, needed: Iterable[str], may_have_no_rows=False) -> pd.DataFrame:
-    """Read a CSV file as text, every cell as written; empty cells are missing.
+def read_extract(
+    path: Path,
+    needed: Iterable[str],
+    may_have_no_rows: bool = False,
+    sheet: str | None = None,
+) -> pd.DataFrame:
+    """Read a CSV file or an Excel sheet as text, as written; empty cells are missing.
 
     Parameters
     ----------
@@ -21,6 +27,8 @@ def read_extract(path: Path, needed: Iterable[str], may_have_no_rows=False) -> p
         Columns it must have.
     may_have_no_rows
         A header alone is an answer too: nobody had such an event.
+    sheet
+        Of an Excel workbook.
 
     Raises
     ------
@@ -33,6 +41,19 @@ def read_extract(path: Path, needed: Iterable[str], may_have_no_rows=False) -> p
         raise RecordsError(
             f"{path} is not there; put the extract in {path.parent}, or mend protocol.source"
         )
+    table = read_workbook(path, sheet) if path.suffix == ".xlsx" else _read_csv(path)
+    # Only the missing names are told: without a header line, the found ones are somebody's values.
+    lacking = [column for column in needed if column not in table.columns]
+    if lacking:
+        raise RecordsError(
+            f"{path} lacks the column(s) {lacking}; is the header line there, and spelled so?"
+        )
+    if table.empty and not may_have_no_rows:
+        raise RecordsError(f"{path} has a header and no rows; export it again")
+    return refuse_identifiers(table, source=str(path))
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
     try:
         # "None" and "NA" are codes in some extracts: only the empty cell is missing.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
@@ -45,17 +66,9 @@ def read_extract(path: Path, needed: Iterable[str], may_have_no_rows=False) -> p
         ) from None
     except UnicodeDecodeError:
         raise RecordsError(f"{path} is not text in UTF-8; export it again as one") from None
-    # Only the missing names are told: without a header line, the found ones are somebody's values.
-    lacking = [column for column in needed if column not in table.columns]
-    if lacking:
-        raise RecordsError(
-            f"{path} lacks the column(s) {lacking}; is the header line there, and spelled so?"
-        )
     if not isinstance(table.index, pd.RangeIndex):
         raise RecordsError(f"{path} has more cells in its rows than in its header; export it again")
-    if table.empty and not may_have_no_rows:
-        raise RecordsError(f"{path} has a header and no rows; export it again")
-    return refuse_identifiers(table, source=str(path))
+    return table
 
 
 def numbers_where_possible(table: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:

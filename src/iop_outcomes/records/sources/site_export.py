@@ -1,41 +1,127 @@
-"""A site's export: one CSV file for each canonical table, in its columns."""
+"""A site's export: one file or sheet for each canonical table, in its columns or in their own."""
 
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict
+import pandas as pd
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
-from iop_outcomes.records.schema import TABLES, Records
+from iop_outcomes.records.schema import OPEN, TABLES, Records
+from iop_outcomes.records.sources.columns import STRICT, From, Source, recoded
 
 NEEDED = ("persons", "stays")
 OFFERED = ("services", "tests", "scores", "events", "truth")
+Table = Literal["persons", "stays", "services", "tests", "scores", "events"]
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class OneMapping:
+    """Where one canonical table is found, and how its columns are called there.
+
+    Attributes
+    ----------
+    file
+        Below the export's folder: .csv or .xlsx.
+    sheet
+        Of a workbook.
+    columns
+        Canonical column to theirs. A column that may be empty may be left out; without `stay_id`
+        the rows are numbered.
+    covariates
+        Further columns of persons or stays: name in the records to theirs.
+    """
+
+    file: str
+    sheet: str | None = None
+    columns: dict[str, Source]
+    covariates: dict[str, Source] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class SiteExport:
     """Where the files lie.
 
     Attributes
     ----------
     folder
-        Below data/raw. `persons.csv` and `stays.csv` must be in it; `services.csv`, `tests.csv`,
-        `scores.csv` and `events.csv` may be.
+        Below data/raw.
+    tables
+        How each table is found. Without it the folder holds `persons.csv` and `stays.csv`, and
+        may hold `services.csv`, `tests.csv`, `scores.csv` and `events.csv`, in our columns.
     """
 
     folder: str = "."
+    tables: Annotated[dict[Table, OneMapping], Field(min_length=1)] | None = None
 
 
 def read(raw: Path, source: SiteExport) -> Records:
     """Read every table that is there."""
     folder = raw / source.folder
-    here = [*NEEDED, *(name for name in OFFERED if (folder / f"{name}.csv").is_file())]
-    files = [folder / f"{name}.csv" for name in here]
-    tables = {
-        name: read_extract(path, TABLES[name], may_have_no_rows=name in OFFERED)
-        for name, path in zip(here, files, strict=True)
-    }
+    mappings = _mappings(source, folder)
+    tables, files, rows = {}, [], []
+    for name, mapping in mappings.items():
+        path = folder / mapping.file
+        cells = read_extract(path, _needed(mapping), name in OFFERED, mapping.sheet)
+        tables[name] = _laid_out(name, mapping, cells) if source.tables else cells
+        files.append(path)
+        rows.append(len(cells))
     for name in NEEDED:
         covariates = [column for column in tables[name] if column not in TABLES[name]]
         tables[name] = numbers_where_possible(tables[name], covariates)
-    return Records(**tables, provenance=provenance(raw, files, map(len, tables.values())))
+    return Records(**tables, provenance=provenance(raw, files, rows))
+
+
+def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
+    if source.tables is None:
+        here = [*NEEDED, *(name for name in OFFERED if (folder / f"{name}.csv").is_file())]
+        return {
+            name: OneMapping(
+                file=f"{name}.csv", columns={column: From(column=column) for column in TABLES[name]}
+            )
+            for name in here
+        }
+    absent = [name for name in NEEDED if name not in source.tables]
+    if absent:
+        raise RecordsError(f"protocol.source.tables: say where {absent} are found")
+    for name, mapping in source.tables.items():
+        where = f"protocol.source.tables.{name}"
+        strangers = sorted(set(mapping.columns) - set(TABLES[name]))
+        if strangers:
+            raise RecordsError(f"{where}.columns: unknown {strangers}; known are {[*TABLES[name]]}")
+        unsaid = [
+            column
+            for column, spec in TABLES[name].items()
+            if not spec.nullable and column not in mapping.columns and column != "stay_id"
+        ]
+        if unsaid:
+            raise RecordsError(f"{where}.columns: say where {unsaid} stand(s)")
+        if mapping.covariates and name not in OPEN:
+            raise RecordsError(f"{where}: only {sorted(OPEN)} have covariates")
+        doubled = sorted(set(mapping.covariates) & set(TABLES[name]))
+        if doubled:
+            raise RecordsError(f"{where}.covariates: {doubled} are columns of the table itself")
+    return dict(source.tables)
+
+
+def _needed(mapping: OneMapping) -> list[str]:
+    origins = [*mapping.columns.values(), *mapping.covariates.values()]
+    return sorted({origin.column for origin in origins if origin.column is not None})
+
+
+def _laid_out(name: str, mapping: OneMapping, cells: pd.DataFrame) -> pd.DataFrame:
+    """Their cells under our names; what they do not have is empty, and other columns stay away."""
+    table = pd.DataFrame(
+        {
+            column: recoded(cells, mapping.columns[column]) if column in mapping.columns else None
+            for column in TABLES[name]
+        },
+        index=cells.index,
+    )
+    if name == "stays" and "stay_id" not in mapping.columns:
+        table["stay_id"] = [f"stay {number + 1}" for number in range(len(table))]
+    covariates = {k: recoded(cells, origin) for k, origin in mapping.covariates.items()}
+    return table.assign(**covariates)

@@ -1,46 +1,16 @@
 """One analysis-ready table, one row per person: a trial's data set, or anyone's."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
 from iop_outcomes.records.schema import Records
-
-STRICT = ConfigDict(extra="forbid")
-
-
-def _short(value: Any) -> Any:
-    """A bare name stands for the column of that name, as it is."""
-    return {"column": value} if isinstance(value, str) else value
-
-
-def _codes(values: Any) -> Any:
-    return {str(k): str(v) for k, v in values.items()} if isinstance(values, Mapping) else values
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class From:
-    """Where a value comes from.
-
-    Attributes
-    ----------
-    column
-        Column of the file.
-    words
-        Code in the file to word in the records; a code that is not named is an error.
-    """
-
-    column: str
-    words: Annotated[dict[str, str] | None, BeforeValidator(_codes)] = None
-
-
-Source = Annotated[From, BeforeValidator(_short)]
+from iop_outcomes.records.sources.columns import STRICT, Source, as_codes, recoded
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,7 +19,7 @@ class Event:
 
     kind: str
     day: str
-    when: Annotated[dict[str, str], BeforeValidator(_codes)]
+    when: Annotated[dict[str, str], BeforeValidator(as_codes)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -93,17 +63,20 @@ def read(raw: Path, source: OneTable) -> Records:
     path = raw / source.file
     needed = {
         source.person_id,
-        source.strategy.column,
         *filter(None, (source.age_years, source.facility_id, source.end_day)),
         *source.last_observed_day,
         *(column for event in source.events for column in (event.day, *event.when)),
-        *(origin.column for origin in source.covariates.values()),
+        *(
+            origin.column
+            for origin in (source.strategy, *source.covariates.values())
+            if origin.column is not None
+        ),
     }
     cells = read_extract(path, sorted(needed))
     person_id = cells[source.person_id]
     days = pd.DataFrame({name: _days(cells[name]) for name in source.last_observed_day})
     covariates = pd.DataFrame(
-        {name: _recoded(cells, origin) for name, origin in source.covariates.items()}
+        {name: recoded(cells, origin) for name, origin in source.covariates.items()}
     )
     stays = pd.DataFrame(
         {
@@ -116,7 +89,7 @@ def read(raw: Path, source: OneTable) -> Records:
             "exit_reason": source.exit_reason,
             "admission_year": None,
             "age_years": cells[source.age_years] if source.age_years else None,
-            "strategy": _recoded(cells, source.strategy),
+            "strategy": recoded(cells, source.strategy),
         }
     )
     events = [_event(cells, person_id, event) for event in source.events]
@@ -141,20 +114,6 @@ def _days(cells: pd.Series) -> pd.Series:
     if wrong:
         raise RecordsError(f"column {cells.name}: {wrong} row(s) hold something that is no day")
     return days
-
-
-def _recoded(cells: pd.DataFrame, origin: From) -> pd.Series:
-    values = cells[origin.column]
-    if origin.words is None:
-        return values
-    words = values.map(origin.words)
-    strangers = int((words.isna() & values.notna()).sum())
-    if strangers:
-        raise RecordsError(
-            f"column {origin.column}: {strangers} row(s) hold a code that protocol.source does not "
-            f"name; it names {sorted(origin.words)}"
-        )
-    return words
 
 
 def _event(cells: pd.DataFrame, person_id: pd.Series, event: Event) -> pd.DataFrame:

@@ -1,0 +1,168 @@
+"""A site's own columns and codes, read as ours."""
+
+import pytest
+from openpyxl import Workbook
+
+from iop_outcomes.records.ingestion import check_source
+
+ADMISSIONS = """
+    Client | Program | ASAM | In  | Out | How | Age | Gender | Unit
+    17     | north   | 2.1  | 0   | 40  | C   | 34  | F      | 3
+    17     | north   | 1    | 41  |     |     | 34  | F      | 3
+    18     | south   | 3.1  | 5   | 9   | AMA | 51  | M      | 4
+"""
+CLIENTS = """
+    Client | Last
+    17     | 180
+    18     | 90
+"""
+TABLES = {
+    "persons": {
+        "file": "clients.csv",
+        "columns": {
+            "person_id": "Client",
+            "first_observed_day": {"constant": 0},
+            "last_observed_day": "Last",
+        },
+    },
+    "stays": {
+        "file": "admissions.csv",
+        "columns": {
+            "person_id": "Client",
+            "facility_id": "Program",
+            "level_of_care": {"column": "ASAM", "standard": "asam_3"},
+            "start_day": "In",
+            "end_day": "Out",
+            "exit_reason": {"column": "How", "words": {"C": "completed", "AMA": "dropped out"}},
+            "age_years": "Age",
+        },
+        "covariates": {"sex": {"column": "Gender", "words": {"F": "female", "M": "male"}}},
+    },
+}
+
+
+@pytest.fixture
+def mapped(export, read):
+    """Read the site's two files by TABLES, one of them changed."""
+
+    def of(change=None, admissions=ADMISSIONS, clients=CLIENTS):
+        folder = export(admissions=admissions, clients=clients)
+        tables = {name: {**table} for name, table in TABLES.items()}
+        for name, changed in (change or {}).items():
+            tables[name] = {**tables.get(name, {}), **changed}
+        return read(folder, kind="site_export", tables=tables)
+
+    return of
+
+
+def test_their_columns_and_codes_become_ours(mapped):
+    stays = mapped().stays
+    assert stays["person_id"].tolist() == ["17", "17", "18"]
+    assert stays["level_of_care"].tolist() == [
+        "intensive outpatient", "outpatient", "long-term residential"
+    ]  # fmt: skip
+    assert stays["end_day"].tolist()[0] == 40
+    assert stays["exit_reason"].isna().tolist() == [False, True, False]
+    assert stays["sex"].tolist() == ["female", "female", "male"]
+
+
+def test_rows_without_a_number_of_their_own_are_numbered(mapped):
+    assert mapped().stays["stay_id"].tolist() == ["stay 1", "stay 2", "stay 3"]
+
+
+def test_columns_that_are_not_named_stay_outside(mapped):
+    assert "Unit" not in mapped().stays.columns
+
+
+def test_a_constant_stands_in_every_row(mapped):
+    assert mapped().persons["first_observed_day"].tolist() == [0, 0]
+
+
+def test_an_excel_sheet_and_a_csv_file_read_alike(mapped, raw, drawn):
+    from_csv = mapped().stays
+    book = Workbook()
+    book.create_sheet("cover")
+    table = drawn(ADMISSIONS).astype(object)
+    sheet = book.create_sheet("Admissions")
+    sheet.append(list(table.columns))
+    for row in table.itertuples(index=False):
+        sheet.append([None if cell != cell or cell is None else str(cell) for cell in row])
+    for row in sheet.iter_rows():
+        for cell in row:
+            cell.value = None if cell.value == "<NA>" else cell.value
+    book.save(raw / "admissions.xlsx")
+    from_excel = mapped({"stays": {"file": "admissions.xlsx", "sheet": "Admissions"}}).stays
+    assert from_excel.equals(from_csv)
+
+
+def test_a_code_without_a_word_is_counted_and_not_told(mapped, refusal):
+    message = refusal(mapped, admissions=ADMISSIONS.replace("AMA", "ZZ9"))
+    assert "column How: 1 row(s) hold a code that protocol.source does not name" in message
+    assert "ZZ9" not in message
+
+
+def test_a_level_of_care_that_asam_leaves_open_must_be_said(mapped, refusal):
+    """3.5 says how intensive the care is, and not how long it is meant to last."""
+    open_level = ADMISSIONS.replace("| 3.1 ", "| 3.5 ")
+    assert "column ASAM: 1 row(s)" in refusal(mapped, admissions=open_level)
+    said = {"column": "ASAM", "standard": "asam_3", "words": {"3.5": "short-term residential"}}
+    columns = {**TABLES["stays"]["columns"], "level_of_care": said}
+    stays = mapped({"stays": {"columns": columns}}, admissions=open_level).stays
+    assert stays["level_of_care"].tolist()[2] == "short-term residential"
+
+
+def test_a_column_the_file_does_not_have_is_named(mapped, refusal):
+    assert "lacks the column(s) ['Out']" in refusal(
+        mapped, admissions=ADMISSIONS.replace("Out", "End")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            {"stays": {"columns": {"person_id": "Client"}}},
+            "say where ['level_of_care', 'start_day']",
+        ),
+        ({"stays": {"columns": {**TABLES["stays"]["columns"], "loc": "ASAM"}}}, "unknown ['loc']"),
+        ({"stays": {"covariates": {"age_years": "Age"}}}, "['age_years'] are columns of the table"),
+        (
+            {"events": {"file": "admissions.csv", "columns": {
+                "person_id": "Client", "day": "In", "kind": {"constant": "overdose"}},
+                "covariates": {"sex": "Gender"}}},
+            "only ['persons', 'stays'] have covariates",
+        ),
+    ],
+)  # fmt: skip
+def test_a_mapping_that_cannot_be_is_refused_by_its_path(mapped, refusal, change, complaint):
+    message = refusal(mapped, change)
+    assert message.startswith("protocol.source.tables.")
+    assert complaint in message
+
+
+def test_a_mapping_without_persons_or_stays_says_what_is_absent(read, raw, refusal):
+    tables = {"stays": TABLES["stays"]}
+    message = refusal(read, raw, kind="site_export", tables=tables)
+    assert message == "protocol.source.tables: say where ['persons'] are found"
+
+
+@pytest.mark.parametrize(
+    ("origin", "path"),
+    [
+        ({}, "columns.person_id"),
+        ({"column": "Client", "constant": 1}, "columns.person_id"),
+        ({"column": "Client", "wrods": {}}, "columns.person_id.wrods"),
+        ({"column": "ASAM", "standard": "asam_2"}, "columns.person_id.standard"),
+    ],
+)
+def test_an_origin_is_a_column_or_a_constant(refusal, origin, path):
+    tables = {"stays": {"file": "a.csv", "columns": {"person_id": origin}}}
+    message = refusal(check_source, {"kind": "site_export", "tables": tables})
+    assert message.startswith(f"protocol.source.tables.stays.{path}")
+
+
+def test_a_table_that_records_do_not_have_is_refused(refusal):
+    tables = {"visits": {"file": "a.csv", "columns": {}}}
+    assert "protocol.source.tables.visits" in refusal(
+        check_source, {"kind": "site_export", "tables": tables}
+    )
