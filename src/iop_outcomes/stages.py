@@ -99,8 +99,10 @@ def report(study: Study) -> None:
         },
         comparison=data.read("comparison", Comparison),
         robustness=data.read("robustness", Robustness),
-        provenance=data.table("records", "provenance"),
-        truth=data.table("records", "truth"),
+        **{
+            name: data.table("records", name)
+            for name in ("ledger", "broken_rules", "provenance", "truth")
+        },
     )
     for name, text in write_report(findings, protocol).files.items():
         data.write_text("report", name, text)

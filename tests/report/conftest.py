@@ -18,6 +18,8 @@ from iop_outcomes.protocol.parsing import (
     read_protocol,
     read_section,
 )
+from iop_outcomes.records.quality import set_aside
+from iop_outcomes.records.schema import empty_table
 from iop_outcomes.records.simulation import simulate_records
 from iop_outcomes.report import document
 from iop_outcomes.report.disclosure import release
@@ -54,6 +56,9 @@ def findings(records, protocol, root):
     alternatives = read_alternatives(root / "params.yaml")
     two = ("everyone eligible, not only the overlap", "relapse read at day 90")
     cohort = assemble_cohort(records, protocol)
+    stays = records.stays.copy()
+    stays.loc[:11, "end_day"] = stays.loc[:11, "start_day"] - 1  # twelve that cannot be so
+    sorted_rows = set_aside({"persons": records.persons, "stays": stays})
     return Findings(
         attrition=cohort.attrition,
         comparison=compare(cohort, weighting := weight_cohort(cohort.persons, protocol), protocol),
@@ -61,6 +66,8 @@ def findings(records, protocol, root):
         sample_size=weighting.sample_size,
         propensity=weighting.propensity,
         robustness=compare_alternatives(records, {name: alternatives[name] for name in two}),
+        ledger=sorted_rows.ledger,
+        broken_rules=sorted_rows.broken_rules,
         provenance=pd.DataFrame({"file": ["persons.csv"], "rows": [4000], "sha256": ["3f"]}),
         truth=planted_truth(4000, seed=3),
     )
@@ -167,6 +174,8 @@ def findings_of(drawn, protocol_with):
             propensity=weighting.propensity,
             comparison=compare(cohort, weighting, protocol),
             robustness=Robustness(pd.concat(others, ignore_index=True) if others else nothing),
+            ledger=empty_table("ledger"),
+            broken_rules=empty_table("broken_rules"),
             provenance=pd.DataFrame({"sha256": ["3f"]}),
             truth=pd.DataFrame(columns=NO_TRUTH),
         )

@@ -311,3 +311,37 @@ def test_planted_truths_pass_as_they_are(drawn):
         relapse | 180          | ATO      | risk_difference | 0.002
     """)
     pd.testing.assert_frame_equal(release(table).table, table)
+
+
+def test_rows_set_aside_are_not_what_the_accepted_leave_of_those_read(drawn, expect):
+    table = drawn("""
+        table  | read | accepted | duplicates | quarantined
+        stays  | 500  | 484      | 12         | 4
+        events | 300  | 300      | 0          | 0
+    """)
+    expect(
+        release(table).table,
+        drawn("""
+            table  | read | accepted | duplicates | quarantined
+            stays  | 500  | 484      |            |
+            events | 300  | 300      | 0          | 0
+        """),
+    )
+
+
+def test_a_rule_that_few_rows_break_is_not_the_rest_of_all_set_aside(drawn, expect):
+    table = drawn("""
+        table | rule            | severity   | rows
+        stays | backwards       | quarantine | 4
+        stays | after death     | quarantine | 30
+        stays | overlapping     | warning    | 11
+    """)
+    expect(
+        release(table).table,
+        drawn("""
+            table | rule            | severity   | rows
+            stays | backwards       | quarantine |
+            stays | after death     | quarantine |
+            stays | overlapping     | warning    | 11
+        """),
+    )

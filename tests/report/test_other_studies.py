@@ -42,6 +42,8 @@ def report_of(small_records, protocol_with):
             propensity=weighting.propensity,
             comparison=compare(cohort, weighting, protocol),
             robustness=compare_alternatives(small_records, {}),
+            ledger=small_records.ledger,
+            broken_rules=small_records.broken_rules,
             provenance=pd.DataFrame({"sha256": ["3f"]}),
             truth=planted if truth else planted[:0],
         )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -68,10 +69,12 @@ def protocol_hash(protocol: Protocol) -> str:
 
 
 def _spelled(value: Any) -> Any:
-    """The same value with every key as text, so that keys can be put in order."""
+    """The same value with every key and date as text, so that it can be put in order."""
     if isinstance(value, Mapping):
         return {str(key): _spelled(inner) for key, inner in value.items()}
-    return [_spelled(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_spelled(inner) for inner in value]
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def read_section(path: Path | str, name: str, default: Any = None) -> Any:

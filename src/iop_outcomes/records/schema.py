@@ -118,6 +118,30 @@ PROVENANCE = {
     "sha256": Column(Kind.TEXT, "of the file's bytes"),
 }
 
+# One row per row that was set aside.
+QUARANTINE = {
+    "table": Column(Kind.TEXT, "of the records"),
+    "row": Column(Kind.WHOLE, "counted from 1, header apart", low=1),
+    "rule": Column(Kind.TEXT, "what cannot be so"),
+}
+
+# One row per table: read = accepted + duplicates + quarantined.
+LEDGER = {
+    "table": Column(Kind.TEXT, "of the records"),
+    "read": Column(Kind.WHOLE, "rows in the file", low=0),
+    "accepted": Column(Kind.WHOLE, "rows used", low=0),
+    "duplicates": Column(Kind.WHOLE, "rows that repeat another", low=0),
+    "quarantined": Column(Kind.WHOLE, "rows set aside", low=0),
+}
+
+# One row per rule that any row breaks.
+BROKEN_RULES = {
+    "table": Column(Kind.TEXT, "of the records"),
+    "rule": Column(Kind.TEXT, "what cannot or should not be so"),
+    "severity": Column(Kind.TEXT, "what becomes of the row", among=("quarantine", "warning")),
+    "rows": Column(Kind.WHOLE, "rows that break it", low=1),
+}
+
 # One row per planted truth; only simulated records have any.
 TRUTH = {
     "events": Column(Kind.TEXT, "kinds of event, sorted and joined by '; '"),
@@ -137,6 +161,9 @@ TABLES = {
     "scores": SCORES,
     "events": EVENTS,
     "provenance": PROVENANCE,
+    "quarantine": QUARANTINE,
+    "ledger": LEDGER,
+    "broken_rules": BROKEN_RULES,
     "truth": TRUTH,
 }
 OPEN = {"persons", "stays"}  # tables that may have further columns: covariates
@@ -159,6 +186,8 @@ class Records:
         What a source can fill; empty where it cannot.
     provenance
         The raw files that were read.
+    quarantine, ledger, broken_rules
+        Rows set aside and why; rows accounted for by table; how many broke which rule.
     truth
         Planted truths; empty unless the records are simulated.
     """
@@ -170,6 +199,9 @@ class Records:
     scores: pd.DataFrame = field(default_factory=partial(empty_table, "scores"))
     events: pd.DataFrame = field(default_factory=partial(empty_table, "events"))
     provenance: pd.DataFrame = field(default_factory=partial(empty_table, "provenance"))
+    quarantine: pd.DataFrame = field(default_factory=partial(empty_table, "quarantine"))
+    ledger: pd.DataFrame = field(default_factory=partial(empty_table, "ledger"))
+    broken_rules: pd.DataFrame = field(default_factory=partial(empty_table, "broken_rules"))
     truth: pd.DataFrame = field(default_factory=partial(empty_table, "truth"))
 
     def __post_init__(self):

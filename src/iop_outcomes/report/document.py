@@ -31,11 +31,13 @@ from iop_outcomes.report.tables import (
     baseline_table,
     effects_table,
     exits_table,
+    ledger_table,
     outcomes_table,
     robustness_table,
-    target_trial_table,
+    rules_table,
     worse_side,
 )
+from iop_outcomes.report.target_trial import target_trial_table
 from iop_outcomes.report.wording import population, spelling, verdict_sentences, words
 from iop_outcomes.vocabulary import Measure, Method
 
@@ -50,7 +52,7 @@ class Findings:
         `Cohort.attrition`.
     weighting
         Its tables without the weights.
-    provenance, truth
+    ledger, broken_rules, provenance, truth
         Of the records.
     """
 
@@ -60,6 +62,8 @@ class Findings:
     propensity: pd.DataFrame
     comparison: Comparison
     robustness: Robustness
+    ledger: pd.DataFrame
+    broken_rules: pd.DataFrame
     provenance: pd.DataFrame
     truth: pd.DataFrame
 
@@ -122,6 +126,8 @@ class _Gate:
 
 def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, Released]:
     tables = {
+        "ledger": findings.ledger,
+        "broken_rules": findings.broken_rules,
         "attrition": findings.attrition,
         "balance": findings.balance,
         "sample_size": findings.sample_size,
@@ -217,6 +223,8 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
 def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
     exhibits = [
         target_trial_table(protocol),
+        ledger_table(shown["ledger"], protocol),
+        rules_table(shown["broken_rules"], protocol),
         attrition_table(shown["attrition"], protocol),
         baseline_table(shown["balance"], shown["sample_size"], protocol),
         effects_table(shown["estimates"], shown.get("truth"), protocol),

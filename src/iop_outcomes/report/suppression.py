@@ -255,12 +255,33 @@ def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
     return shown
 
 
+def _ledger(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Rows read are the sum of the others."""
+    parts = ["accepted", "duplicates", "quarantined"]
+    shown = table.astype(dict.fromkeys(["read", *parts], "Int64"))
+    for row in table.index:
+        counts = table.loc[row, parts].astype(int)
+        hidden = with_complements(counts, k)
+        shown.loc[row, [part for part in parts if hidden[part]]] = None
+    return shown.assign(read=shown["read"].mask(is_small(table["read"], k)))
+
+
+def _broken_rules(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Rows set aside under the rules of one table sum to what its ledger says."""
+    hidden = is_small(table["rows"], k)
+    for _, rules in table.groupby(["table", "severity"], sort=False):
+        hidden[rules.index] = with_complements(rules["rows"], k)
+    return table.assign(rows=table["rows"].astype("Int64").mask(hidden))
+
+
 def _as_is(table: pd.DataFrame, _: int) -> pd.DataFrame:
     return table
 
 
 Rule = Callable[[pd.DataFrame, int], pd.DataFrame]
 RULES: list[tuple[set[str], Rule]] = [
+    ({"table", "read", "accepted", "duplicates", "quarantined"}, _ledger),
+    ({"table", "rule", "severity", "rows"}, _broken_rules),
     ({"criterion", "arm", "remaining", "excluded"}, _attrition),
     ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
     ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),

@@ -10,7 +10,9 @@ from pydantic.dataclasses import dataclass
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
-from iop_outcomes.records.schema import OPEN, TABLES, Records
+from iop_outcomes.records.quality import LARGEST_SHARE, set_aside
+from iop_outcomes.records.schema import OPEN, TABLES, Records, conform
+from iop_outcomes.records.sources.calendar import Calendar, dates_to_days
 from iop_outcomes.records.sources.columns import STRICT, From, Source, recoded
 
 NEEDED = ("persons", "stays")
@@ -52,10 +54,16 @@ class SiteExport:
     tables
         How each table is found. Without it the folder holds `persons.csv` and `stays.csv`, and
         may hold `services.csv`, `tests.csv`, `scores.csv` and `events.csv`, in our columns.
+    calendar
+        How dates are written, if the day columns hold dates. `persons` may then be left out.
+    largest_quarantine
+        Share of a table's rows that may be set aside before the export is refused.
     """
 
     folder: str = "."
     tables: Annotated[dict[Table, OneMapping], Field(min_length=1)] | None = None
+    calendar: Calendar | None = None
+    largest_quarantine: Annotated[float, Field(ge=0, le=1)] = LARGEST_SHARE
 
 
 def read(raw: Path, source: SiteExport) -> Records:
@@ -69,10 +77,23 @@ def read(raw: Path, source: SiteExport) -> Records:
         tables[name] = _laid_out(name, mapping, cells) if source.tables else cells
         files.append(path)
         rows.append(len(cells))
+    if source.calendar is not None:
+        tables = dates_to_days(tables, source.calendar)
     for name in NEEDED:
         covariates = [column for column in tables[name] if column not in TABLES[name]]
         tables[name] = numbers_where_possible(tables[name], covariates)
-    return Records(**tables, provenance=provenance(raw, files, rows))
+    truth = {"truth": tables.pop("truth")} if "truth" in tables else {}
+    found = set_aside(
+        {name: conform(name, table) for name, table in tables.items()}, source.largest_quarantine
+    )
+    return Records(
+        **found.tables,
+        **truth,
+        quarantine=found.quarantine,
+        ledger=found.ledger,
+        broken_rules=found.broken_rules,
+        provenance=provenance(raw, files, rows),
+    )
 
 
 def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
@@ -84,7 +105,8 @@ def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
             )
             for name in here
         }
-    absent = [name for name in NEEDED if name not in source.tables]
+    needed = NEEDED if source.calendar is None else ("stays",)
+    absent = [name for name in needed if name not in source.tables]
     if absent:
         raise RecordsError(f"protocol.source.tables: say where {absent} are found")
     for name, mapping in source.tables.items():

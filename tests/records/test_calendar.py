@@ -1,0 +1,102 @@
+"""Dates go in, days on each person's own clock come out, and no date comes any further."""
+
+import pandas as pd
+import pytest
+
+from iop_outcomes.records.sources.calendar import Calendar, dates_to_days
+
+YEAR = {"begins": "2024-01-01", "cut": "2024-12-31"}
+STAYS = """
+    person_id | start_day  | end_day    | admission_year
+    P         | 2024-02-10 | 2024-03-01 |
+    P         | 2024-02-28 |            |
+    Q         | 2024-12-31 | 2024-12-31 | 2023
+"""
+
+
+@pytest.fixture
+def days(drawn):
+    def of(calendar=None, **tables):
+        tables = {name: drawn(text).astype("str") for name, text in tables.items()}
+        tables = {name: table.replace("nan", None) for name, table in tables.items()}
+        return dates_to_days(tables, Calendar(**(calendar or YEAR)))
+
+    return of
+
+
+def test_day_0_is_the_first_admission_and_a_leap_day_is_a_day(days):
+    stays = days(stays=STAYS)["stays"]
+    assert stays["start_day"].tolist() == [0, 18, 0]
+    assert stays["end_day"].tolist() == [20, pd.NA, 0]
+
+
+def test_who_has_a_stay_is_a_person_observed_from_the_beginning_to_the_cut(days):
+    persons = days(stays=STAYS)["persons"].set_index("person_id")
+    assert persons.loc["P"].tolist() == [-40, 325]
+    assert persons.loc["Q"].tolist() == [-365, 0]
+
+
+def test_a_persons_own_last_day_is_kept(days):
+    persons = days(
+        stays=STAYS,
+        persons="""
+            person_id | first_observed_day | last_observed_day
+            P         |                    | 2024-03-10
+            Q         | 2024-12-01         |
+        """,
+    )["persons"].set_index("person_id")
+    assert persons.loc["P"].tolist() == [-40, 29]
+    assert persons.loc["Q"].tolist() == [-30, 0]
+
+
+def test_the_year_of_admission_is_kept_where_nobody_said_it(days):
+    assert days(stays=STAYS)["stays"]["admission_year"].tolist() == ["2024", "2024", "2023"]
+
+
+def test_events_before_the_first_admission_have_negative_days(days):
+    events = days(stays=STAYS, events="person_id | day\nP | 2024-02-01\nP | 2024-02-11")["events"]
+    assert events["day"].tolist() == [-9, 1]
+
+
+def test_who_was_never_admitted_counts_from_their_first_date(days):
+    events = days(stays=STAYS, events="person_id | day\nR | 2024-05-01\nR | 2024-05-03")["events"]
+    assert events["day"].tolist() == [0, 2]
+
+
+def test_a_time_of_day_is_left_off(days):
+    calendar = {**YEAR, "format": "%m/%d/%Y %H:%M"}
+    stays = """
+        person_id | start_day        | end_day          | admission_year
+        P         | 02/10/2024 23:59 | 02/11/2024 00:01 |
+    """
+    assert days(calendar, stays=stays)["stays"]["end_day"].tolist() == [1]
+
+
+def test_moving_all_dates_moves_no_day(days):
+    """The clock is the person's own: a date-shifted export gives the same records."""
+    moved = STAYS.replace("2024-", "2020-").replace("2023", "2019")
+    shifted = {"begins": "2020-01-01", "cut": "2020-12-31"}
+    first, second = days(stays=STAYS)["stays"], days(shifted, stays=moved)["stays"]
+    pd.testing.assert_frame_equal(
+        first.drop(columns="admission_year"), second.drop(columns="admission_year")
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("31.02.2024", "1 cell(s) are no date written as %Y-%m-%d"),
+        ("2024-02-30", "1 cell(s) are no date written as %Y-%m-%d"),
+        ("2025-01-01", "1 date(s) lie after the cut"),
+    ],
+)
+def test_what_is_no_date_in_the_export_is_counted_and_not_told(days, refusal, written, complaint):
+    message = refusal(days, stays=STAYS.replace("2024-03-01", written))
+    assert message.startswith("stays: column end_day: ")
+    assert complaint in message
+    assert written not in message
+
+
+def test_an_export_that_ends_before_it_begins_is_refused():
+    with pytest.raises(ValueError, match="`begins` must come before `cut`"):
+        Calendar(begins="2024-12-31", cut="2024-01-01")
