@@ -1,6 +1,7 @@
 """A site's own columns and codes, read as ours."""
 
 import pytest
+import yaml
 from openpyxl import Workbook
 
 from iop_outcomes.records.ingestion import check_source
@@ -161,3 +162,12 @@ def test_a_table_that_records_do_not_have_is_refused(refusal):
     assert "protocol.source.tables.visits" in refusal(
         check_source, {"kind": "site_export", "tables": tables}
     )
+
+
+def test_the_mapping_that_the_data_page_shows_is_one_that_is_read(root):
+    """What people copy must be right."""
+    page = (root / "data/README.md").read_text("utf-8")
+    source = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])["source"]
+    kind, mapping = check_source(source)
+    assert kind == "site_export"
+    assert list(mapping.tables) == ["persons", "stays"]
