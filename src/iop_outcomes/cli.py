@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,6 +56,21 @@ def check(params: Params = PARAMS, data: Data = DATA) -> None:
     from iop_outcomes.stages import study_at
 
     typer.echo(check_study(study_at(data, params)))
+
+
+@app.command()
+def fetch(
+    source: Annotated[Literal["teds-d"], typer.Argument(help="What to fetch.")],
+    year: Annotated[int, typer.Argument(help="Year of discharge.")],
+    url: Annotated[str, typer.Option(help="Address of the file itself, .zip or .csv.")],
+    params: Params = PARAMS,
+    data: Data = DATA,
+) -> None:
+    """Download a public file into data/raw, check it, and put it under DVC."""
+    from iop_outcomes.stages import fetch as fetch_year
+    from iop_outcomes.stages import study_at
+
+    typer.echo(fetch_year(study_at(data, params), year, url))
 
 
 @app.command()

@@ -1,28 +1,33 @@
 """The DVC stages: read, call the public function, write. Anything cleverer belongs below."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import DownloadColumn, Progress, track
 
 from iop_outcomes.analysis.comparison import Comparison, compare
 from iop_outcomes.analysis.robustness import Robustness, compare_alternatives
 from iop_outcomes.analysis.weighting import Weighting, weight_cohort
 from iop_outcomes.calibration.planted_truth import planted_truth
 from iop_outcomes.cohort.assembly import Cohort, assemble_cohort
-from iop_outcomes.errors import ProtocolError
+from iop_outcomes.errors import ProtocolError, RecordsError
 from iop_outcomes.protocol.parsing import (
     protocol_hash,
     read_alternatives,
     read_protocol,
     read_section,
 )
+from iop_outcomes.records.fetching import Expected, Watch, check_inside, download
 from iop_outcomes.records.ingestion import check_source, read_records
 from iop_outcomes.records.schema import Records
 from iop_outcomes.records.simulation import simulate_records
+from iop_outcomes.records.sources.teds_contract import vintage_of_year
 from iop_outcomes.report.document import Findings, write_report
 from iop_outcomes.workspace import Workspace
 
@@ -114,6 +119,37 @@ STAGES: dict[str, Callable[[Study], None]] = {
 }
 
 
+def fetch(study: Study, year: int, url: str) -> str:
+    """Download a year of TEDS-D into the raw folder, check it, and put it under DVC's care."""
+    vintage = vintage_of_year().get(year)
+    if vintage is None:
+        raise RecordsError(f"TEDS-D of {year} is not known; known are {sorted(vintage_of_year())}")
+    name = Path(urlsplit(url).path).name or vintage.file or f"tedsd_{year}"
+    known = Expected(vintage.bytes, vintage.sha256)
+    packed = name.lower().endswith(".zip")
+    path = study.data.raw / "teds_d" / name
+    download(url, path, None if packed else known, watch=_watched(f"Fetching {name}"))
+    if packed:
+        check_inside(path, known)
+    checked = "its SHA-256 is the published one" if known.sha256 else "no SHA-256 is known for it"
+    return f"{path} is here; {checked}. {_put_under_dvc(path)}"
+
+
+def _put_under_dvc(path: Path) -> str:
+    """Register a raw file with DVC, where the study is under DVC."""
+    if not any((folder / ".dvc").is_dir() for folder in path.resolve().parents):
+        return "This folder is not under DVC: run `dvc init` and `dvc add` it to record its source."
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "add", "--quiet", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return f"DVC did not take it; run `dvc add {path}` and read what it says."
+    return f"Its hash is recorded in {path}.dvc: commit that file."
+
+
 def check(study: Study) -> str:
     """Hold the params file to its rules without touching a record; returns what was found."""
     protocol = read_protocol(study.params)
@@ -149,6 +185,25 @@ def _progress(what: str) -> Callable[[Iterable], Iterator]:
             yield from items
 
     return each
+
+
+def _watched(what: str) -> Watch:
+    """A bar of bytes on a terminal; one plain line elsewhere."""
+    console = Console(stderr=True)
+
+    def watch(chunks: Iterable[bytes], done: int, total: int | None) -> Iterator[bytes]:
+        if not console.is_terminal:
+            console.print(f"{what} ...")
+            yield from chunks
+            return
+        columns = (*Progress.get_default_columns(), DownloadColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(what, completed=done, total=total)
+            for chunk in chunks:
+                progress.advance(task, len(chunk))
+                yield chunk
+
+    return watch
 
 
 def study_at(data: Path, params: Path) -> Study:

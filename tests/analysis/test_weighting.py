@@ -58,6 +58,17 @@ def test_sample_sizes_by_hand(seven, study):
     assert table["largest_share"].tolist() == pytest.approx([4 / 7, 3 / 7])
 
 
+def test_bins_of_the_propensity_by_hand(seven, study):
+    """Propensities 1/4 and 2/3; the arms' weights 4 and 3, and 4 and 3, of 7."""
+    protocol = study(estimand="ATE", analysis={"covariates": ["sick"]})
+    bins = weight_cohort(seven, protocol).propensity.query("people > 0")
+    middle = (bins["low"] + bins["high"]) / 2
+    assert np.abs(middle - [1 / 4, 2 / 3, 1 / 4, 2 / 3]).max() < 0.05
+    assert bins["arm"].tolist() == ["intervention"] * 2 + ["comparator"] * 2
+    assert bins["people"].tolist() == [1, 2, 3, 1]
+    assert bins["weighted_share"].tolist() == pytest.approx([4 / 7, 3 / 7, 4 / 7, 3 / 7])
+
+
 def test_overlap_weights_leave_no_difference_in_any_modelled_covariate(weighting):
     assert weighting.balance["smd_before"].abs().max() > 0.1
     assert weighting.balance["smd_after"].abs().max() < 1e-8

@@ -65,5 +65,15 @@ def test_nothing_tracked_names_a_download_address_of_packages():
         pytest.skip("not a git checkout")
     for name in tracked.stdout.splitlines():
         path = ROOT / name
-        if path.suffix in {"", ".py", ".yaml", ".yml", ".toml", ".lock", ".md", ".txt", ".cfg"}:
+        if path.is_file() and path.suffix in {
+            "",
+            ".py",
+            ".yaml",
+            ".yml",
+            ".toml",
+            ".lock",
+            ".md",
+            ".txt",
+            ".cfg",
+        }:
             assert not index.search(path.read_text("utf-8", errors="ignore")), name

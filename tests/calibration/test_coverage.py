@@ -51,7 +51,7 @@ def _difference(table: pd.DataFrame, **where) -> dict:
 
 @pytest.mark.slow
 def test_the_interval_covers_the_truth_as_often_as_it_says(repeats, record_property):
-    """95% in the long run; of two hundred, 0.90 to 0.98 is within three standard errors of it.
+    """95% in the long run; of two hundred, 0.90 is three standard errors less, 0.98 two more.
 
     The interval is widened by the Monte Carlo error of the truth, which is not the study's fault.
     """

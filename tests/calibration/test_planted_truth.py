@@ -95,6 +95,15 @@ def test_a_planted_effect_leaves_the_comparator_as_it_was(null, harm):
         assert before == after
 
 
+def test_those_who_enter_residential_care_would_relapse_more_often_in_either_arm(null):
+    """So a truth that forgot whose effect it is would be found out."""
+    for measure in ("risk_intervention", "risk_comparator"):
+        outpatient, everyone, residential = (
+            relapse(null, measure, estimand)["truth"] for estimand in ("ATT", "ATE", "ATC")
+        )
+        assert outpatient + 0.03 < everyone < residential - 0.03
+
+
 def test_without_an_effect_the_risks_of_relapse_at_half_a_year_are_alike(null):
     row = relapse(null, "risk_difference")
     assert abs(row["truth"]) < 3 * row["monte_carlo_error"]

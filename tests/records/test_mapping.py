@@ -171,3 +171,40 @@ def test_the_mapping_that_the_data_page_shows_is_one_that_is_read(root):
     kind, mapping = check_source(source)
     assert kind == "site_export"
     assert list(mapping.tables) == ["persons", "stays"]
+
+
+DATED = """
+    Client | ASAM | In         | Out        | How
+    17     | 2.1  | 2024-03-01 | 2024-04-10 | C
+    17     | 2.1  | 2024-06-01 |            |
+    18     | 3.1  | 2024-02-27 | 2024-03-01 | AMA
+"""
+CALENDAR = {"begins": "2024-01-01", "cut": "2024-12-31"}
+AGREEMENT = {"method": "limited_data_set", "agreement_id": "DUA-7"}
+
+
+def dated_source(**more):
+    names = ("person_id", "level_of_care", "start_day", "end_day", "exit_reason")
+    columns = {name: TABLES["stays"]["columns"][name] for name in names}
+    stays = {"file": "admissions.csv", "columns": columns}
+    return {"kind": "site_export", "tables": {"stays": stays}, "calendar": CALENDAR, **more}
+
+
+def test_one_file_of_dated_stays_is_enough_under_an_agreement(export, read):
+    records = read(export(admissions=DATED), **dated_source(profile=AGREEMENT))
+    assert records.stays["start_day"].tolist() == [0, 92, 0]
+    assert records.stays["end_day"].tolist()[:1] == [40]
+    assert records.persons["last_observed_day"].tolist() == [305, 308]
+    assert records.stays["admission_year"].tolist() == [2024, 2024, 2024]
+
+
+def test_no_date_comes_into_the_records(export, read):
+    records = read(export(admissions=DATED), **dated_source(profile=AGREEMENT))
+    for name in ("persons", "stays"):
+        assert "2024-" not in getattr(records, name).to_csv()
+
+
+def test_dates_without_an_agreement_are_refused_with_what_it_takes(export, read, refusal):
+    message = refusal(read, export(admissions=DATED), **dated_source())
+    assert message.startswith("protocol.source.calendar: safe_harbor lets no dates in")
+    assert "agreement_id" in message

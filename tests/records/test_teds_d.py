@@ -1,4 +1,7 @@
-"""TEDS-D: discharges, not persons; days only where the file has days; known years only."""
+"""TEDS-D: discharges, not persons; days only where the file has days; known years only.
+
+The traps of the layouts are in test_teds_d_traps.py, the formats in test_teds_d_formats.py.
+"""
 
 import pandas as pd
 import pytest
@@ -23,7 +26,7 @@ DISCHARGE = {
     **{"EDUC": 3, "EMPLOY": 1, "LIVARAG": 3, "SUB1": 2, "NOPRIOR": 0, "PSYPROB": 2},
     **{"PSOURCE": 1, "STFIPS": 24},
 }
-KNOWN_YEARS = "[2015, 2016, 2017, 2018, 2019, 2020, 2022, 2023]"
+KNOWN_YEARS = list(range(2006, 2024))
 
 
 @pytest.fixture(scope="module")
@@ -110,39 +113,23 @@ def test_what_the_state_did_not_collect_is_missing(discharges):
     assert stays["psychiatric_problem"].isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize("year", [2006, 2014, 2021, 2024])
-def test_a_year_whose_codes_mean_something_else_is_refused_with_the_known_ones(
-    discharges, refusal, year
-):
-    """Before 2015 the codes differ; 2021 came as text labels."""
+@pytest.mark.parametrize("year", [2005, 2024, 20191, 0])
+def test_a_year_that_is_not_known_is_refused_with_the_known_ones(discharges, refusal, year):
     message = refusal(discharges, f"DISYR\n2020\n{year}")
     assert message.endswith(
         f"column DISYR holds a year whose codes are not known; known are {KNOWN_YEARS}"
     )
 
 
-def test_the_real_file_of_2014_is_refused(shared, read, refusal):
-    folder = shared / "data/teds_d"
-    message = refusal(read, folder, kind="teds_d", files=["sample_2014_layout.csv"])
-    assert message.endswith(f"known are {KNOWN_YEARS}")
-
-
-def test_a_file_of_text_labels_is_refused_with_a_sentence(discharges, refusal):
-    label = "Ambulatory, intensive outpatient"
-    message = refusal(discharges, f"SERVICES\n{label}\n{label}")
-    assert "column SERVICES holds codes that the codebook does not, in 2 row(s)" in message
-    assert "are these the numeric codes of level_of_care?" in message
-    assert label not in message
-
-
 @pytest.mark.parametrize("file", ["sample_2017_2020_labels.csv", "sample_2023_labels.csv"])
-def test_the_real_files_of_text_labels_are_refused_with_a_sentence(shared, read, refusal, file):
+def test_the_real_files_under_their_authors_names_are_refused(shared, read, refusal, file):
     message = refusal(read, shared / "data/teds_d", kind="teds_d", files=[file])
     assert "lacks the column(s) ['DISYR']" in message
 
 
-def test_a_length_of_stay_in_words_is_refused_rather_than_taken_for_missing(discharges, refusal):
-    assert "LOS" in refusal(discharges, "LOS\n61-90 days\n12")
+def test_a_length_of_stay_in_words_that_no_codebook_has_is_refused(discharges, refusal):
+    """As an author labelled the codes 1 to 6 of 2023, which are days."""
+    assert "LOS" in refusal(discharges, "LOS\n1-7 days\n12")
 
 
 def test_a_length_of_stay_that_no_codebook_has_is_refused(discharges, refusal):
@@ -214,3 +201,19 @@ def test_dropping_out_within_thirty_days_cannot_be_asked_either(records, study):
     )
     with pytest.raises(CohortError):
         assemble_cohort(records, protocol)
+
+
+def test_nothing_of_the_exit_is_known_at_time_zero(records, study):
+    """Weights must not see it."""
+    protocol = study("completion", events=["completed"], horizon_days=None)
+    persons = assemble_cohort(records, protocol).persons
+    assert not {name for name in persons if name.endswith("_at_exit")}
+    assert not {"end_day", "length_low_days", "length_high_days", "exit_reason"} & set(persons)
+
+
+def test_what_was_recorded_at_discharge_is_named_so(records):
+    """The cohort hides it by its name."""
+    assert {name for name in records.stays if name.endswith("_at_exit")} == {
+        *("level_of_care_at_exit", "employment_at_exit", "living_at_exit", "arrests_at_exit"),
+        *("primary_substance_at_exit", "frequency_of_use_at_exit", "self_help_attendance_at_exit"),
+    }

@@ -12,7 +12,7 @@ from iop_outcomes.analysis.design import design
 from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, tidy
 from iop_outcomes.analysis.weighting import Weighting
 from iop_outcomes.cohort.assembly import Cohort
-from iop_outcomes.errors import ProtocolError
+from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.statistics.estimating_equations import (
     EstimatedWeights,
@@ -22,6 +22,7 @@ from iop_outcomes.statistics.estimating_equations import (
     uncertainty,
 )
 from iop_outcomes.statistics.noninferiority import noninferiority
+from iop_outcomes.statistics.weights import balancing_weights
 from iop_outcomes.vocabulary import Arm, Measure, Method
 
 CURVE = {
@@ -85,6 +86,10 @@ class _Study:
 
     def __init__(self, cohort: Cohort, weighting: Weighting, protocol: Protocol):
         self.people = cohort.persons.merge(weighting.weights, on="person_id", validate="one_to_one")
+        if len(self.people) != len(cohort.persons):
+            raise CohortError(
+                "the weights are not of the people of this cohort; weight the cohort again"
+            )
         self.follow_up, self.protocol = cohort.follow_up, protocol
         model = design(self.people, protocol.analysis.covariates)
         self.treated = model.treated
@@ -95,6 +100,15 @@ class _Study:
             model.columns,
             protocol.estimand,
         )
+        meant = balancing_weights(model.treated, self.people["propensity"], protocol.estimand)
+        scale = self.weight / meant  # any one number an arm: estimators normalise
+        if any(
+            np.ptp(scale[arm]) > 1e-6 * scale[arm].max() for arm in (self.treated, ~self.treated)
+        ):
+            raise CohortError(
+                f"the weights were made for another estimand than {protocol.estimand}; weight the "
+                "cohort again under this protocol"
+            )
         self.cluster = self._cluster()
 
     def _cluster(self) -> NDArray | None:
@@ -275,6 +289,7 @@ def risk_limits(
     inside = (risk > 1e-12) & (risk < 1 - 1e-12)
     survival = np.where(inside, 1 - risk, 0.5)
     exponent = critical * np.asarray(std_error) / (survival * -np.log(survival))
+    exponent = np.minimum(exponent, 500.0)  # as far as it matters; exp would overflow at 710
     low = np.where(inside, 1 - survival ** np.exp(-exponent), risk)
     high = np.where(inside, 1 - survival ** np.exp(exponent), risk)
     return low, high

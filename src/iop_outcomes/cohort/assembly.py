@@ -21,8 +21,10 @@ DERIVED = (
 )
 KEPT = {"arm", "index_day", "prior_episodes"}
 AFTER_TIME_ZERO = {
-    *("end_day", "exit_reason", "last_observed_day", "first_observed_day", "discharge_year"),
+    *("end_day", "exit_reason", "length_low_days", "length_high_days", "discharge_year"),
+    *("first_observed_day", "last_observed_day"),
 }
+AT_EXIT = "_at_exit"  # how names of columns end that were recorded at discharge
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
     _exits_have_days(eligible, protocol)
     _someone_has_each(ends, protocol)
     hidden = AFTER_TIME_ZERO | {*DERIVED, "stay_id", "person_row", "start_day"} - KEPT
-    known = [c for c in eligible.columns if c not in hidden and not c.startswith("_")]
+    known = [
+        column
+        for column in eligible.columns
+        if column not in hidden and not column.startswith("_") and not column.endswith(AT_EXIT)
+    ]
     return Cohort(
         persons=eligible[known],
         follow_up=ends,

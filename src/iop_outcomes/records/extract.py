@@ -1,13 +1,13 @@
 """One raw file, opened with suspicion: missing, empty, short of a column, or naming someone."""
 
 from collections.abc import Iterable
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 import pandas as pd
 
 from iop_outcomes.errors import RecordsError
-from iop_outcomes.records.deidentification import refuse_identifiers
+from iop_outcomes.records.deidentification import SAFE_HARBOR, Profile, refuse_identifiers
 from iop_outcomes.records.workbook import read_workbook
 
 
@@ -16,6 +16,7 @@ def read_extract(
     needed: Iterable[str],
     may_have_no_rows: bool = False,
     sheet: str | None = None,
+    profile: Profile = SAFE_HARBOR,
 ) -> pd.DataFrame:
     """Read a CSV file or an Excel sheet as text, as written; empty cells are missing.
 
@@ -29,6 +30,8 @@ def read_extract(
         A header alone is an answer too: nobody had such an event.
     sheet
         Of an Excel workbook.
+    profile
+        How the records were de-identified.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def read_extract(
         )
     if table.empty and not may_have_no_rows:
         raise RecordsError(f"{path} has a header and no rows; export it again")
-    return refuse_identifiers(table, source=str(path))
+    return refuse_identifiers(table, str(path), profile)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -96,7 +99,13 @@ def provenance(folder: Path, files: Iterable[Path], rows: Iterable[int]) -> pd.D
         {
             "file": path.relative_to(folder).as_posix(),
             "rows": count,
-            "sha256": sha256(path.read_bytes()).hexdigest(),
+            "sha256": digest(path),
         }
         for path, count in zip(files, rows, strict=True)
     )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, however large it is."""
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()

@@ -1,9 +1,10 @@
 """Bring a public file here: resumed where it broke off, checked, and never half in place."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import requests
 
@@ -11,6 +12,7 @@ from iop_outcomes.errors import RecordsError
 
 CHUNK_BYTES = 1 << 16
 TIMEOUT_SECONDS = 60
+TABLES = (".csv", ".tsv", ".txt", ".sav", ".dta", ".parquet")
 HTML = (b"<!doctype html", b"<html", b"<head")
 
 Watch = Callable[[Iterable[bytes], int, int | None], Iterable[bytes]]
@@ -74,6 +76,32 @@ def download(
     return path
 
 
+def check_inside(path: Path, expected: Expected) -> None:
+    """Hold the one table inside a zip file to what is known of it; a wrong one does not stay.
+
+    Raises
+    ------
+    RecordsError
+        The file is no zip, holds no table or several, or another one than expected.
+    """
+    try:
+        with ZipFile(path) as archive:
+            tables = [name for name in archive.namelist() if name.lower().endswith(TABLES)]
+            if len(tables) == 1:
+                with archive.open(tables[0]) as table:
+                    fits = expected.sha256 in (None, file_digest(table, "sha256").hexdigest())
+    except BadZipFile:
+        path.unlink()
+        raise RecordsError(f"{path} is no zip file; it was removed, fetch it again") from None
+    if len(tables) != 1:
+        raise RecordsError(f"{path} holds {len(tables)} tables, not one; unpack the one you need")
+    if not fits:
+        path.unlink()
+        raise RecordsError(
+            f"{path} holds another table than that year's (its SHA-256 differs); it was removed"
+        )
+
+
 def _continue(url: str, part: Path, watch: Watch) -> None:
     done = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={done}-"} if done else {}
@@ -120,17 +148,7 @@ def _refuse_a_page(part: Path, url: str) -> None:
 def _fits(path: Path, expected: Expected) -> bool:
     if expected.size_bytes is not None and path.stat().st_size != expected.size_bytes:
         return False
-    return expected.sha256 is None or _digest(path) == expected.sha256
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
+    if expected.sha256 is None:
+        return True
     with path.open("rb") as file:
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(file) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk
+        return file_digest(file, "sha256").hexdigest() == expected.sha256

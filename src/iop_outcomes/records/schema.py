@@ -207,7 +207,7 @@ class Records:
     def __post_init__(self):
         for item in fields(self):
             object.__setattr__(self, item.name, conform(item.name, getattr(self, item.name)))
-        known = set(self.persons["person_id"])
+        known = self.persons["person_id"]  # a column: a set would be compared one by one
         for name in ("stays", "services", "tests", "scores", "events"):
             strangers = int((~getattr(self, name)["person_id"].isin(known)).sum())
             if strangers:

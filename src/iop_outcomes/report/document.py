@@ -92,6 +92,7 @@ def write_report(findings: Findings, protocol: Protocol) -> Report:
     facts = {
         "protocol_hash": protocol_hash(protocol),
         "data_hash": data_hash(findings.provenance),
+        "profile": protocol.source.get("profile", {}).get("method", "safe_harbor"),
         "suppressed": gate.suppressed,
         "versions": package_versions(),
         "simulated": not findings.truth.empty,

@@ -9,6 +9,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.errors import RecordsError
+from iop_outcomes.records.deidentification import SAFE_HARBOR, Profile
+from iop_outcomes.records.deidentification.identifiers import Identifier
 from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
 from iop_outcomes.records.quality import LARGEST_SHARE, set_aside
 from iop_outcomes.records.schema import OPEN, TABLES, Records, conform
@@ -56,6 +58,8 @@ class SiteExport:
         may hold `services.csv`, `tests.csv`, `scores.csv` and `events.csv`, in our columns.
     calendar
         How dates are written, if the day columns hold dates. `persons` may then be left out.
+    profile
+        How the records were de-identified, and by whose leave they hold dates if they do.
     largest_quarantine
         Share of a table's rows that may be set aside before the export is refused.
     """
@@ -63,17 +67,24 @@ class SiteExport:
     folder: str = "."
     tables: Annotated[dict[Table, OneMapping], Field(min_length=1)] | None = None
     calendar: Calendar | None = None
+    profile: Profile = SAFE_HARBOR
     largest_quarantine: Annotated[float, Field(ge=0, le=1)] = LARGEST_SHARE
 
 
 def read(raw: Path, source: SiteExport) -> Records:
     """Read every table that is there."""
+    if source.calendar is not None and Identifier.DATE not in source.profile.allowed:
+        raise RecordsError(
+            f"protocol.source.calendar: {source.profile.method} lets no dates in; name the "
+            "data use agreement (profile: {method: limited_data_set, agreement_id: ...}), or the "
+            "expert who signed"
+        )
     folder = raw / source.folder
     mappings = _mappings(source, folder)
     tables, files, rows = {}, [], []
     for name, mapping in mappings.items():
         path = folder / mapping.file
-        cells = read_extract(path, _needed(mapping), name in OFFERED, mapping.sheet)
+        cells = read_extract(path, _needed(mapping), name in OFFERED, mapping.sheet, source.profile)
         tables[name] = _laid_out(name, mapping, cells) if source.tables else cells
         files.append(path)
         rows.append(len(cells))
