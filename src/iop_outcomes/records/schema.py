@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare
@@ -207,9 +209,10 @@ class Records:
     def __post_init__(self):
         for item in fields(self):
             object.__setattr__(self, item.name, conform(item.name, getattr(self, item.name)))
-        known = self.persons["person_id"]  # a column: a set would be compared one by one
+        known = pa.array(self.persons["person_id"], pa.large_string())
         for name in ("stays", "services", "tests", "scores", "events"):
-            strangers = int((~getattr(self, name)["person_id"].isin(known)).sum())
+            whose = pa.array(getattr(self, name)["person_id"], pa.large_string())
+            strangers = len(whose) - (pc.sum(pc.is_in(whose, value_set=known)).as_py() or 0)
             if strangers:
                 raise RecordsError(
                     f"{name}: {strangers} row(s) belong to a person who is not in persons; "
