@@ -10,6 +10,7 @@ from iop_outcomes.calibration.planted_truth import planted_truth
 from iop_outcomes.cohort.assembly import assemble_cohort
 from iop_outcomes.protocol.parsing import read_protocol
 from iop_outcomes.records.simulation import simulate_records
+from iop_outcomes.records.treatment_process import NEVER, Course
 from iop_outcomes.vocabulary import Estimand, Measure
 
 SEED = 20261123
@@ -157,3 +158,33 @@ def test_a_planted_effect_is_told_from_none(root, harm):
     ]
     assert row["conf_low"] > 0
     assert row["conf_low"] < relapse(harm, "risk_difference")["truth"] < row["conf_high"]
+
+
+@pytest.fixture
+def truth_if_all_used_on(monkeypatch):
+    """The truth where each person returns to use on the day that a rule gives, in either arm."""
+
+    def of(day_of):
+        def course(people, *_):
+            never = np.full(len(people), NEVER)
+            reason = np.full(len(people), None, object)
+            used = np.asarray(day_of(people))
+            return Course(never, reason, never > NEVER, used, never, never)
+
+        monkeypatch.setattr("iop_outcomes.calibration.planted_truth.course_of_treatment", course)
+        return planted_truth(400, seed=1)
+
+    return of
+
+
+def test_an_event_on_the_day_of_the_horizon_is_within_it(truth_if_all_used_on):
+    truth = truth_if_all_used_on(lambda people: np.full(len(people), 90))
+    assert relapse(truth, Measure.RISK_COMPARATOR, horizon_days=90)["truth"] == 1
+    assert relapse(truth, Measure.RISK_COMPARATOR, horizon_days=60)["truth"] == 0
+
+
+def test_who_was_recently_treated_or_is_a_minor_is_no_part_of_the_truth(truth_if_all_used_on):
+    truth = truth_if_all_used_on(
+        lambda people: np.where(people["recently_treated"] | (people["age_years"] < 18), 1, NEVER)
+    )
+    assert relapse(truth, Measure.RISK_INTERVENTION)["truth"] == 0

@@ -1,5 +1,7 @@
 """The rules of the gate out, one table at a time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -345,3 +347,12 @@ def test_a_rule_that_few_rows_break_is_not_the_rest_of_all_set_aside(drawn, expe
             stays | overlapping     | warning    | 11
         """),
     )
+
+
+def test_a_released_table_cannot_be_exchanged_for_another():
+    attrition = pd.DataFrame(
+        {"criterion": ["a", "a"], "arm": list("xy"), "remaining": [50, 60], "excluded": [0, 0]}
+    )
+    released = release(attrition)
+    with pytest.raises(DisclosureError, match="only release"):
+        replace(released, table=attrition.assign(remaining=3))

@@ -119,12 +119,15 @@ def _truths(happened: dict, free: dict, weight: NDArray) -> list[tuple[Measure, 
         return float(np.sqrt(np.sum(off**2)) / np.sum(weight))
 
     one, other = happened[Arm.INTERVENTION], happened[Arm.COMPARATOR]
-    ratio = mean(one) / mean(other)
+    ratios = []
+    if mean(other) > 0:  # else the ratio is no number
+        ratio = mean(one) / mean(other)
+        ratios = [(Measure.RISK_RATIO, ratio, error(one - ratio * other) / mean(other))]
     return [
         (Measure.RISK_INTERVENTION, mean(one), error(one)),
         (Measure.RISK_COMPARATOR, mean(other), error(other)),
         (Measure.RISK_DIFFERENCE, mean(one - other), error(one - other)),
-        (Measure.RISK_RATIO, ratio, error(one - ratio * other) / mean(other)),
+        *ratios,
         (
             Measure.RMST_DIFFERENCE,
             mean(free[Arm.INTERVENTION] - free[Arm.COMPARATOR]),

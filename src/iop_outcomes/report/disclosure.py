@@ -10,7 +10,7 @@ Each table is safe by itself. What two tables tell together (a risk times its n 
 this release less the last) is not yet worked out here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass
 
 import pandas as pd
 
@@ -36,10 +36,10 @@ class Released:
 
     table: pd.DataFrame
     suppressed: int
-    _seal: object = field(default=None, repr=False, compare=False)
+    _seal: InitVar[object] = None  # not kept, so that no copy with another table inherits it
 
-    def __post_init__(self):
-        if self._seal is not _SEAL:
+    def __post_init__(self, _seal: object):
+        if _seal is not _SEAL:
             raise DisclosureError("only release() makes a Released table; pass the table to it")
 
 
