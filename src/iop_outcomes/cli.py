@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from iop_outcomes.errors import StudyError
+from iop_outcomes.errors import ProtocolError, StudyError
 
 app = typer.Typer(
     name="iop-outcomes",
@@ -50,12 +50,63 @@ for _name, _line in STATIONS.items():
 
 
 @app.command()
-def check(params: Params = PARAMS, data: Data = DATA) -> None:
-    """Read the protocol and say what is wrong with it, without touching a record."""
+def init(
+    more: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files.")
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="FILE", help="A file of the export; may be repeated."),
+    ] = None,
+    into: Annotated[Path, typer.Option(help="An empty or a new folder.")] = Path(),
+) -> None:
+    """Begin a study of a site's export: guess how its columns and codes read as ours."""
+    from iop_outcomes.stages import init as begin_study
+
+    typer.echo(begin_study([*(files or []), *(more or [])], into))
+
+
+@app.command()
+def check(
+    params: Params = PARAMS,
+    data: Data = DATA,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count too.")] = False,
+) -> None:
+    """Say what is wrong with the protocol, and how good the records are if they were read."""
     from iop_outcomes.stages import check as check_study
+    from iop_outcomes.stages import quality, study_at
+
+    study = study_at(data, params)
+    found = check_study(study)
+    typer.echo(found.text)
+    if found.refused(strict=strict):
+        raise ProtocolError(f"{params}: {found.counted}; mend what is listed above")
+    if said := quality(study):
+        typer.echo(f"\n{said}")
+
+
+@app.command()
+def freeze(
+    by: Annotated[str, typer.Option(help="Who answers for the protocol.")],
+    because: Annotated[
+        str | None, typer.Option(help="Why a frozen protocol is amended.", show_default=False)
+    ] = None,
+    params: Params = PARAMS,
+    data: Data = DATA,
+) -> None:
+    """Freeze the protocol with its hash and today's date, before an outcome is read."""
+    from iop_outcomes.stages import freeze as freeze_study
     from iop_outcomes.stages import study_at
 
-    typer.echo(check_study(study_at(data, params)))
+    typer.echo(freeze_study(study_at(data, params), by, because))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of params.yaml, with which editors complete and explain its keys."""
+    from iop_outcomes.stages import schema as schema_of_params
+
+    typer.echo(schema_of_params())
 
 
 @app.command()

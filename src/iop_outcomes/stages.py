@@ -1,9 +1,12 @@
 """The DVC stages: read, call the public function, write. Anything cleverer belongs below."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,23 +19,43 @@ from iop_outcomes.analysis.robustness import Robustness, compare_alternatives
 from iop_outcomes.analysis.weighting import Weighting, weight_cohort
 from iop_outcomes.calibration.planted_truth import planted_truth
 from iop_outcomes.cohort.assembly import Cohort, assemble_cohort
-from iop_outcomes.errors import ProtocolError, RecordsError
+from iop_outcomes.errors import ProtocolError, RecordsError, WorkspaceError
+from iop_outcomes.protocol.checking import Checked, check_params
+from iop_outcomes.protocol.freezing import LOCK, NOT_FROZEN, lock_text, read_lock, standing
+from iop_outcomes.protocol.freezing import freeze as freeze_protocol
+from iop_outcomes.protocol.mapping_file import told_of
+from iop_outcomes.protocol.new_study import (
+    KEPT_OUT_OF_GIT,
+    WRITTEN,
+    Found,
+    next_steps,
+    pipeline_text,
+    protocol_text,
+)
 from iop_outcomes.protocol.parsing import (
-    protocol_hash,
+    mapping_of,
     read_alternatives,
+    read_draft,
     read_protocol,
     read_section,
 )
+from iop_outcomes.protocol.schema_for_editors import SIMULATION, params_schema
+from iop_outcomes.protocol.study_folder import refuse_if_taken, write_study
 from iop_outcomes.records.fetching import Expected, Watch, check_inside, download
-from iop_outcomes.records.ingestion import check_source, read_records
+from iop_outcomes.records.ingestion import READERS, check_source, read_records
+from iop_outcomes.records.mapping.candidates import read_candidates
+from iop_outcomes.records.mapping.guess import MappingGuess, guess_mapping
+from iop_outcomes.records.mapping.written import guess_summary, mapping_text
 from iop_outcomes.records.schema import Records
 from iop_outcomes.records.simulation import simulate_records
 from iop_outcomes.records.sources.teds_contract import vintage_of_year
 from iop_outcomes.report.document import Findings, write_report
+from iop_outcomes.report.quality_text import quality_text
+from iop_outcomes.vocabulary import EventKind
 from iop_outcomes.workspace import Workspace
 
 TRUTH_PERSONS = 100_000  # Monte Carlo error of a risk difference about 0.1 points
-SIMULATION = {"persons", "facilities", "log_hazard_ratio", "seed"}
+ACCOUNTS = ("ledger", "broken_rules", "missingness", "anonymity")
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,10 @@ def simulate(study: Study) -> None:
 
 def records(study: Study) -> None:
     """Read the raw extracts and hold every row to its contract."""
-    study.data.write("records", read_records(study.data.raw, read_protocol(study.params)))
+    protocol = read_protocol(study.params)
+    with told_of(mapping_of(study.params)):
+        found = read_records(study.data.raw, protocol)
+    study.data.write("records", found)
 
 
 def cohort(study: Study) -> None:
@@ -104,12 +130,14 @@ def report(study: Study) -> None:
         },
         comparison=data.read("comparison", Comparison),
         robustness=data.read("robustness", Robustness),
-        **{
-            name: data.table("records", name)
-            for name in ("ledger", "broken_rules", "provenance", "truth")
-        },
+        **{name: data.table("records", name) for name in (*ACCOUNTS, "provenance", "truth")},
     )
-    for name, text in write_report(findings, protocol).files.items():
+    frozen = standing(
+        protocol,
+        read_section(study.params, "robustness", default={}),
+        read_lock(study.params.with_name(LOCK)),
+    )
+    for name, text in write_report(findings, protocol, frozen).files.items():
         data.write_text("report", name, text)
 
 
@@ -150,23 +178,98 @@ def _put_under_dvc(path: Path) -> str:
     return f"Its hash is recorded in {path}.dvc: commit that file."
 
 
-def check(study: Study) -> str:
-    """Hold the params file to its rules without touching a record; returns what was found."""
-    protocol = read_protocol(study.params)
-    check_source(protocol.source)
-    alternatives = read_alternatives(study.params)
-    return (
-        f"{study.params} is a protocol (hash {protocol_hash(protocol)}) with "
-        f"{len(protocol.outcomes)} outcome(s) and {len(alternatives)} alternative(s)"
+def check(study: Study) -> Checked:
+    """Hold the params file to its rules without touching a record."""
+    source, mapping = read_draft(study.params).source, mapping_of(study.params)
+    with told_of(mapping):
+        check_source(source)
+    return check_params(study.params)
+
+
+def quality(study: Study) -> str:
+    """What the records say of themselves, as far as it may leave; nothing where there are none."""
+    try:
+        tables = {name: study.data.table("records", name) for name in ACCOUNTS}
+    except WorkspaceError:
+        return ""
+    return quality_text(**tables, protocol=read_protocol(study.params))
+
+
+def freeze(study: Study, by: str, because: str | None = None) -> str:
+    """Put the protocol to rest in the lock file beside the params file; returns what was done."""
+    found = check(study)
+    if found.refused():
+        raise ProtocolError(f"{study.params}: {found.counted}; `iop-outcomes check` lists them")
+    path = study.params.with_name(LOCK)
+    frozen = freeze_protocol(
+        read_protocol(study.params),
+        read_section(study.params, "robustness", default={}),
+        by=by,
+        on=date.today(),
+        version=version("iop-outcomes"),
+        after_results=(study.data.root / "comparison").exists(),
+        before=read_lock(path),
+        because=because,
+    )
+    path.write_text(lock_text(frozen), "utf-8", newline="\n")
+    return f"{path}: protocol {frozen.protocol_hash} is frozen; commit it, then run `dvc repro`"
+
+
+def schema() -> str:
+    """The params file as JSON schema, for editors."""
+    sources = {kind: adapter.json_schema() for kind, (adapter, _) in READERS.items()}
+    return json.dumps(params_schema(sources), indent=2, ensure_ascii=False)
+
+
+def init(files: Sequence[Path], into: Path) -> str:
+    """Begin a study of an export: guess its mapping, and copy the files to where DVC expects them.
+
+    The files pass the gate, which lets dates in for the guessing alone; nothing is written if it
+    refuses, and nothing is ever overwritten.
+    """
+    if not files:
+        raise RecordsError("name the files of the export: iop-outcomes init --from stays.csv")
+    raw = Workspace(into / "data").raw
+    copies = {path: raw / path.name for path in files}
+    refuse_if_taken(into, files, [*(into / name for name in WRITTEN), *copies.values()])
+    guess = guess_mapping(*read_candidates(files))
+    texts = (
+        mapping_text(guess),
+        protocol_text(_found(guess)),
+        NOT_FROZEN,
+        pipeline_text(path.relative_to(into).as_posix() for path in copies.values()),
+        KEPT_OUT_OF_GIT,
+    )
+    write_study(into, dict(zip(WRITTEN, texts, strict=True)), copies)
+    return f"{guess_summary(guess)}\n\n{next_steps(into, raw)}"
+
+
+def _found(guess: MappingGuess) -> Found:
+    """What a protocol has to know of an export."""
+    stays, kinds = guess.table("stays"), guess.table("events")
+    known = {each.target for each in (stays.columns if stays else ()) if each.column is not None}
+    persons = guess.table("persons")
+    returns = guess.words_found("events", "kind")
+    return Found(
+        levels=guess.words_found("stays", "level_of_care"),
+        covariates=tuple(each.target for table in guess.tables for each in table.covariates),
+        ages="age_years" in known,
+        facilities="facility_id" in known,
+        exit_days="end_day" in known,
+        exit_reasons="exit_reason" in known,
+        returns_to_use=kinds is not None and (EventKind.RETURN_TO_USE in returns or not returns),
+        looks_back=guess.calendar is not None
+        or (persons is not None and persons.column("first_observed_day") is not None),
     )
 
 
 def _simulation(params: Path) -> dict[str, Any]:
     settings = read_section(params, "simulation")
-    unknown = sorted(set(settings) - SIMULATION)
+    known = SIMULATION["properties"]
+    unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise ProtocolError(f"simulation: unknown {unknown}; known are {sorted(SIMULATION)}")
-    missing = sorted({"persons", "seed"} - set(settings))
+        raise ProtocolError(f"simulation: unknown {unknown}; known are {sorted(known)}")
+    missing = sorted(set(SIMULATION["required"]) - set(settings))
     if missing:
         raise ProtocolError(f"simulation: missing {missing}")
     return settings

@@ -20,6 +20,13 @@ class LevelOfCare(StrEnum):
     AMBULATORY_WITHDRAWAL_MANAGEMENT = "ambulatory withdrawal management"
 
 
+# Care by day and night: its days are nights spent, and nobody is in two such places at once.
+DAY_AND_NIGHT = (
+    LevelOfCare.WITHDRAWAL_MANAGEMENT,
+    LevelOfCare.INPATIENT,
+    LevelOfCare.SHORT_TERM_RESIDENTIAL,
+    LevelOfCare.LONG_TERM_RESIDENTIAL,
+)
 # Care that clears the way for a strategy and never is one.
 WITHDRAWAL_MANAGEMENT = (
     LevelOfCare.WITHDRAWAL_MANAGEMENT,

@@ -248,7 +248,8 @@ def test_an_outcome_of_which_nothing_is_known_is_an_error(complaint):
     )
     assert message == (
         "protocol.outcomes.overdose: these records know nothing of anyone after time zero that "
-        "could show it; a source of discharges cannot answer about relapse"
+        "could show it; a source of discharges cannot answer about relapse, nor one of "
+        "admissions about anything later"
     )
 
 

@@ -34,6 +34,15 @@ def test_simulating_makes_files_that_the_records_station_reads(study, command, c
     assert (study / "data/records/truth.parquet").is_file()
 
 
+def test_check_tells_how_good_the_records_are_once_they_were_read(study, command):
+    assert "Rows of the export" not in command(study, "check").out
+    assert command(study, "records").status == 0
+    said = command(study, "check")
+    assert said.status == 0
+    for part in ("Rows of the export", "What was not recorded", "k-anonymity"):
+        assert part in said.out
+
+
 def test_check_tells_the_hash_and_touches_no_record(study, command):
     result = command(study, "check")
     assert result.status == 0

@@ -11,6 +11,14 @@ FILES = {
     "uis": ["uis/uis.csv"],
     "help": ["help/HELPrct.csv"],
     "teds_d": ["teds_d/sample_2017_2020_codes.csv", "teds_d/sample_2023_codes.csv"],
+    "ctn0094": [
+        f"ctn0094/{name}"
+        for name in (
+            *("everybody.csv", "randomization.csv", "demographics.csv", "site_masked.csv"),
+            *("psychiatric.csv", "rbs_iv.csv", "fagerstrom.csv", "detox.csv", "visit.csv.gz"),
+            *("uds.csv.gz", "uds_temp.csv.gz", "tlfb.csv.gz", "treatment.csv.gz"),
+        )
+    ],
 }
 
 
@@ -87,3 +95,21 @@ def test_teds_d_gives_completion_and_exits_by_level_of_care(walked, shared):
     dropped = exits[exits["reason"] == "dropped out"].set_index("level_of_care")["people"]
     for service, level in ((6, "intensive outpatient"), (4, "short-term residential")):
         assert dropped[level] == ((adults["SERVICES"] == service) & (adults["REASON"] == 2)).sum()
+
+
+def test_ctn_0027_retains_as_many_as_was_published(walked):
+    """Hser et al. 2014: 74 % completed methadone and 46 % buprenorphine; here is half of them.
+
+    The standard errors of 278 and 368 people are 2.6 points: both lie within two of them.
+    """
+    data = walked("ctn0094")
+    arms = pd.read_parquet(data / "comparison/arms.parquet")
+    arms = arms[arms["method"] == "unadjusted"].set_index("arm")
+    assert arms["people"].to_dict() == {"intervention": 368, "comparator": 278}
+    assert arms["censored"].to_dict() == {"intervention": 4, "comparator": 2}  # never had a dose
+    estimates = pd.read_parquet(data / "comparison/estimates.parquet")
+    estimates = estimates[estimates["method"] == "unadjusted"].set_index("measure")["estimate"]
+    assert 1 - estimates["risk_comparator"] == pytest.approx(0.746, abs=5e-4)
+    assert 1 - estimates["risk_intervention"] == pytest.approx(0.495, abs=5e-4)
+    for measure, published in (("risk_comparator", 0.74), ("risk_intervention", 0.46)):
+        assert abs(1 - estimates[measure] - published) < 2 * 0.026

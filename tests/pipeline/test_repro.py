@@ -107,6 +107,14 @@ def test_a_changed_margin_reruns_no_cohort(repository):
     assert ran == ["comparison", "robustness", "report"]
 
 
+def test_freezing_the_protocol_reruns_the_report_alone(repository):
+    """What was computed did not change; what the report says of it did."""
+    repository.repro()
+    repository.run("iop-outcomes", "freeze", "--by", "this test")
+    assert repository.repro()[0] == ["report"]
+    assert repository.repro()[0] == []
+
+
 def test_byte_code_is_not_code(repository):
     """A compiled file beside the source must not rerun the stage."""
     repository.repro()

@@ -43,6 +43,44 @@ protocol:
   disclosure: {smallest_count: 11}
   labels: {age_years: age}
 """
+# One other value for every value of the small protocol.
+OTHERWISE = {
+    "title": "Another",
+    "question": "Another?",
+    "source.kind": "table",
+    "source.folder": "elsewhere",
+    "eligibility.minimum_age_years": 21,
+    "eligibility.washout_days": 61,
+    "eligibility.recorded": [],
+    "strategies.intervention": ["outpatient"],
+    "strategies.comparator": ["long-term residential", "short-term residential"],
+    "strategies.by": "level",
+    "strategies.intervention_name": "IOP",
+    "strategies.comparator_name": "residence",
+    "time_zero.episode_gap_days": 8,
+    "time_zero.baseline_window_days": 15,
+    "outcomes.relapse.definition": "second recorded return to use",
+    "outcomes.relapse.events": ["overdose"],
+    "outcomes.relapse.competing": [],
+    "outcomes.relapse.horizon_days": 181,
+    "outcomes.relapse.first_day": 0,
+    "outcomes.relapse.better": "higher",
+    "outcomes.discontinuation.definition": "leaving",
+    "outcomes.discontinuation.events": ["other"],
+    "outcomes.discontinuation.competing": ["death"],
+    "outcomes.discontinuation.horizon_days": None,
+    "outcomes.discontinuation.first_day": 0,
+    "outcomes.discontinuation.better": "higher",
+    "estimand": "ATE",
+    "analysis.covariates": ["sex", "age_years"],
+    "analysis.cluster": None,
+    "analysis.confidence_level": 0.951,
+    "noninferiority.relapse.risk_difference": 0.11,
+    "noninferiority.relapse.justification": "eleven in a hundred",
+    "noninferiority.relapse.set_by": "another file",
+    "disclosure.smallest_count": 12,
+    "labels.age_years": "years of age",
+}
 MISSING = object()
 
 
@@ -56,6 +94,12 @@ def study_text():
 def study():
     """The same as plain values, free to be changed."""
     return yaml.safe_load(STUDY)
+
+
+@pytest.fixture(scope="session")
+def otherwise():
+    """Every value of the study by its path, and another one for it."""
+    return OTHERWISE
 
 
 @pytest.fixture

@@ -6,45 +6,6 @@ import pytest
 
 from iop_outcomes.protocol.parsing import protocol_hash, read_protocol
 
-# One other value for every value of the small protocol.
-OTHERWISE = {
-    "title": "Another",
-    "question": "Another?",
-    "source.kind": "table",
-    "source.folder": "elsewhere",
-    "eligibility.minimum_age_years": 21,
-    "eligibility.washout_days": 61,
-    "eligibility.recorded": [],
-    "strategies.intervention": ["outpatient"],
-    "strategies.comparator": ["long-term residential", "short-term residential"],
-    "strategies.by": "level",
-    "strategies.intervention_name": "IOP",
-    "strategies.comparator_name": "residence",
-    "time_zero.episode_gap_days": 8,
-    "time_zero.baseline_window_days": 15,
-    "outcomes.relapse.definition": "second recorded return to use",
-    "outcomes.relapse.events": ["overdose"],
-    "outcomes.relapse.competing": [],
-    "outcomes.relapse.horizon_days": 181,
-    "outcomes.relapse.first_day": 0,
-    "outcomes.relapse.better": "higher",
-    "outcomes.discontinuation.definition": "leaving",
-    "outcomes.discontinuation.events": ["other"],
-    "outcomes.discontinuation.competing": ["death"],
-    "outcomes.discontinuation.horizon_days": None,
-    "outcomes.discontinuation.first_day": 0,
-    "outcomes.discontinuation.better": "higher",
-    "estimand": "ATE",
-    "analysis.covariates": ["sex", "age_years"],
-    "analysis.cluster": None,
-    "analysis.confidence_level": 0.951,
-    "noninferiority.relapse.risk_difference": 0.11,
-    "noninferiority.relapse.justification": "eleven in a hundred",
-    "noninferiority.relapse.set_by": "another file",
-    "disclosure.smallest_count": 12,
-    "labels.age_years": "years of age",
-}
-
 
 @pytest.fixture
 def hashed(written):
@@ -99,12 +60,12 @@ def test_writing_a_customary_value_out_does_not_change_the_hash(hashed, changed,
     assert hashed(changed(study, "protocol.disclosure")) == hashed(study)
 
 
-def test_the_hash_changes_with_any_value(hashed, changed, study):
-    assert set(OTHERWISE) == set(leaves(study["protocol"])), "a value has no other value here"
+def test_the_hash_changes_with_any_value(hashed, changed, study, otherwise):
+    assert set(otherwise) == set(leaves(study["protocol"])), "a value has no other value here"
     hashes = {hashed(study)} | {
-        hashed(changed(study, f"protocol.{path}", value)) for path, value in OTHERWISE.items()
+        hashed(changed(study, f"protocol.{path}", value)) for path, value in otherwise.items()
     }
-    assert len(hashes) == 1 + len(OTHERWISE)
+    assert len(hashes) == 1 + len(otherwise)
 
 
 def test_the_hash_changes_with_a_new_outcome_and_with_a_new_margin(hashed, changed, study):

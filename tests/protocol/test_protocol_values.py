@@ -60,7 +60,7 @@ def test_a_protocol_can_be_copied_with_one_part_changed(written, study):
     assert asdict(copy) == {**asdict(protocol), "estimand": Estimand.ATE}
 
 
-@pytest.mark.parametrize("example", ["uis", "help", "teds_d"])
+@pytest.mark.parametrize("example", ["uis", "help", "teds_d", "ctn0094"])
 def test_the_examples_are_protocols(root, example):
     path = root / "src/iop_outcomes/protocol/examples" / f"{example}.yaml"
     assert read_protocol(path).outcomes

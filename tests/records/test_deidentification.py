@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from iop_outcomes.errors import IdentifierError
 from iop_outcomes.records.deidentification import SAFE_HARBOR, Profile, refuse_identifiers
-from iop_outcomes.records.extract import read_extract
+from iop_outcomes.records.files.extract import read_extract
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import hashlib
 import pandas as pd
 import pytest
 
-from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
+from iop_outcomes.records.files.extract import numbers_where_possible, provenance, read_extract
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_missing_file_is_named_with_where_to_put_it(raw, refusal):
 
 
 def test_a_folder_is_no_file(raw, refusal):
-    assert "is not there" in refusal(read_extract, raw, [])
+    assert refusal(read_extract, raw, []) == f"{raw} is a folder and no file; mend protocol.source"
 
 
 @pytest.mark.parametrize("content", ["", "\n", "\n\n\n"])
@@ -61,12 +61,24 @@ def test_without_a_header_line_the_first_person_is_not_quoted(extract, refusal):
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["a;b\n1;2\n", "a\tb\n1\t2\n", " a , b\n1,2\n"],
-    ids=["semicolons", "tabs", "spaces in the header"],
+    ("content", "mark"),
+    [("a;b\n1;2\n", "semicolons"), ("a\tb\n1\t2\n", "tabs"), ("a|b\n1|2\n", "vertical bars")],
 )
-def test_a_file_not_separated_by_commas_lacks_its_columns(extract, refusal, content):
-    assert "lacks the column(s) ['a', 'b']" in refusal(read_extract, extract(content), ["a", "b"])
+def test_a_file_not_separated_by_commas_is_told_what_it_has(extract, refusal, content, mark):
+    message = refusal(read_extract, extract(content), ["a", "b"])
+    assert f"seems to be separated by {mark}; export it again with commas" in message
+
+
+def test_blanks_around_a_name_are_no_part_of_it(extract):
+    assert list(read_extract(extract(" a ,\u00a0b\n1,2\n"), ["a", "b"]).columns) == ["a", "b"]
+
+
+def test_a_name_spelled_otherwise_is_told_to_be_near(extract, refusal):
+    message = refusal(read_extract, extract("Person ID,b\n1,2\n"), ["person_id", "b"])
+    assert (
+        "['person_id'] differ(s) from a name there only in capitals, blanks or strokes" in message
+    )
+    assert "Person ID" not in message
 
 
 @pytest.mark.parametrize(
@@ -88,15 +100,17 @@ def test_an_open_quote_is_refused_rather_than_swallowing_the_rest(extract, refus
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["a,b\nJosé,1\n".encode("latin-1"), "a,b\n1,2\n".encode("utf-16"), b"PK\x03\x04\x00\xff\xfe"],
+    ("content", "said"),
+    [
+        ("a,b\nJosé,1\n".encode("latin-1"), "is not text in UTF-8; export it again as one"),
+        ("a,b\n1,2\n".encode("utf-16"), "is text in UTF-16; save it as comma-separated text"),
+        (b"PK\x03\x04\x00\xff\xfe", "is a zip file or an Excel workbook; save it as comma-sep"),
+    ],
     ids=["latin-1", "utf-16", "a spreadsheet"],
 )
-def test_a_file_that_is_not_utf_8_says_so(extract, refusal, content):
+def test_a_file_that_is_not_utf_8_says_what_it_is(extract, refusal, content, said):
     path = extract(content)
-    assert refusal(read_extract, path, ["a"]) == (
-        f"{path} is not text in UTF-8; export it again as one"
-    )
+    assert refusal(read_extract, path, ["a"]).startswith(f"{path} {said}")
 
 
 def test_the_mark_that_spreadsheets_put_before_utf_8_is_not_part_of_a_name(extract):

@@ -46,12 +46,12 @@ TABLES = {
 def mapped(export, read):
     """Read the site's two files by TABLES, one of them changed."""
 
-    def of(change=None, admissions=ADMISSIONS, clients=CLIENTS):
+    def of(change=None, admissions=ADMISSIONS, clients=CLIENTS, **more):
         folder = export(admissions=admissions, clients=clients)
         tables = {name: {**table} for name, table in TABLES.items()}
         for name, changed in (change or {}).items():
             tables[name] = {**tables.get(name, {}), **changed}
-        return read(folder, kind="site_export", tables=tables)
+        return read(folder, kind="site_export", tables=tables, **more)
 
     return of
 
@@ -93,14 +93,27 @@ def test_an_excel_sheet_and_a_csv_file_read_alike(mapped, raw):
 
 def test_a_code_without_a_word_is_counted_and_not_told(mapped, refusal):
     message = refusal(mapped, admissions=ADMISSIONS.replace("AMA", "ZZ9"))
-    assert "column How: 1 row(s) hold a code that protocol.source does not name" in message
-    assert "ZZ9" not in message
+    assert message == (
+        "stays: 1 of 3 rows cannot be so, most often How is a code that protocol.source does not "
+        "name (1, the first is row 3); it names ['AMA', 'C']; mend the export, or raise "
+        "protocol.source.largest_quarantine"
+    )
+
+
+def test_rows_with_a_code_without_a_word_are_set_aside_and_never_silently_unknown(mapped):
+    found = mapped(admissions=ADMISSIONS.replace("AMA", "ZZ9"), largest_quarantine=0.5)
+    assert found.stays["stay_id"].tolist() == ["stay 1", "stay 2"]
+    assert found.quarantine[["table", "file", "row", "rule"]].to_numpy().tolist() == [
+        ["stays", "admissions.csv", 3, "How is a code that protocol.source does not name"]
+    ]
+    assert "ZZ9" not in found.quarantine.to_csv()
 
 
 def test_a_level_of_care_that_asam_leaves_open_must_be_said(mapped, refusal):
     """3.5 says how intensive the care is, and not how long it is meant to last."""
     open_level = ADMISSIONS.replace("| 3.1 ", "| 3.5 ")
-    assert "column ASAM: 1 row(s)" in refusal(mapped, admissions=open_level)
+    message = refusal(mapped, admissions=open_level)
+    assert "ASAM is a code that protocol.source does not name (1, the first is row 3)" in message
     said = {"column": "ASAM", "standard": "asam_3", "words": {"3.5": "short-term residential"}}
     columns = {**TABLES["stays"]["columns"], "level_of_care": said}
     stays = mapped({"stays": {"columns": columns}}, admissions=open_level).stays
@@ -196,6 +209,19 @@ def test_one_file_of_dated_stays_is_enough_under_an_agreement(export, read):
     assert records.stays["end_day"].tolist()[:1] == [40]
     assert records.persons["last_observed_day"].tolist() == [305, 308]
     assert records.stays["admission_year"].tolist() == [2024, 2024, 2024]
+
+
+def test_a_cell_that_is_no_date_sets_its_row_aside(export, read, refusal):
+    """Persons are nobody's file here, so no ledger speaks of them."""
+    folder = export(admissions=DATED.replace("2024-06-01", "June"))
+    source = dated_source(profile=AGREEMENT)
+    assert "start_day is no date (1, the first is row 2); dates are read as %Y-%m-%d" in refusal(
+        read, folder, **source
+    )
+    records = read(folder, **source, largest_quarantine=0.4)
+    assert records.quarantine["row"].tolist() == [2]
+    assert records.stays["start_day"].tolist() == [0, 0]
+    assert records.ledger["table"].tolist() == ["stays"]
 
 
 def test_no_date_comes_into_the_records(export, read):

@@ -19,7 +19,7 @@ TABLE = {
 @pytest.mark.parametrize("source", [{}, {"kind": None}, {"kind": "csv"}, {"kind": ["table"]}])
 def test_an_unknown_kind_is_answered_with_the_known_ones(refusal, source):
     assert refusal(check_source, source) == (
-        "protocol.source.kind must be one of ['site_export', 'table', 'teds_d']"
+        "protocol.source.kind must be one of ['site_export', 'table', 'teds_a', 'teds_d', 'trial']"
     )
 
 

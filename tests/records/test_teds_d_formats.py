@@ -5,10 +5,11 @@ import zipfile
 import pandas as pd
 import pyreadstat
 import pytest
+import rdata
 from pandas.testing import assert_frame_equal
 
 from iop_outcomes.errors import IdentifierError
-from iop_outcomes.records.sources import teds_files
+from iop_outcomes.records.sources import teds_files, teds_text
 
 ROW = {
     **{"DISYR": 2019, "SERVICES": 6, "REASON": 1, "LOS": 20, "AGE": 5, "GENDER": 1, "RACE": 5},
@@ -61,6 +62,11 @@ WRITERS = {
     "year.parquet": lambda table, path: table.to_parquet(path, index=False),
     "lower.csv": lambda table, path: table.rename(columns=str.lower).to_csv(path, index=False),
     "lower.sav": lambda table, path: pyreadstat.write_sav(table.rename(columns=str.lower), path),
+    "year.rdata": lambda table, path: rdata.write_rda(path, {"tedsd": table}),
+    "year.rds": lambda table, path: rdata.write_rds(path, table),
+    "factors.rda": lambda table, path: rdata.write_rda(
+        path, {"tedsd": table.astype(object).astype(str).astype("category")}
+    ),
     "floats.parquet": lambda table, path: table.astype(float).to_parquet(path, index=False),
     "words.parquet": lambda table, path: table.astype(str).to_parquet(path, index=False),
     "words.dta": lambda table, path: (
@@ -117,7 +123,7 @@ def test_a_value_labelled_spss_file_is_read_by_its_codes(codes, expected, raw, r
 
 def test_a_large_file_is_read_in_blocks(codes, expected, raw, read, monkeypatch):
     monkeypatch.setattr(teds_files, "BLOCK_ROWS", 50)
-    monkeypatch.setattr(teds_files, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(teds_text, "PIECE_BYTES", 4096)
     for name in ("year.csv", "year.zip", "year.sav", "year.dta", "year.parquet"):
         WRITERS[name](codes, raw / name)
         assert_frame_equal(read(raw, kind="teds_d", files=[name]).stays, expected)
@@ -154,7 +160,7 @@ def as_csv(*rows):
         ("year.sas7bdat", b"x", "a file of this kind is not read; known are"),
         ("year.csv", b"", "is empty"),
         ("year.csv", b"\n\n", "does not begin with a header line"),
-        ("year.csv", "DISYR,LOS\n2019,1\n".encode("utf-16"), "does not begin with a header line"),
+        ("year.csv", "DISYR,LOS\n2019,1\n".encode("utf-16"), "holds text in UTF-16"),
         ("year.csv", b"Jane Doe,1\nJane Roe,2\n", "lacks the column(s) ['DISYR']"),
         ("year.csv", b"DISYR,LOS,los\n2019,1,2\n", "two columns of the same name"),
         ("year.csv", as_csv(ROW).split(b"\n")[0] + b"\n", "has a header and no rows"),
@@ -164,6 +170,8 @@ def as_csv(*rows):
         ("year.sav", b"Jane Doe", "is no SPSS file"),
         ("year.dta", b"Jane Doe", "is no Stata file"),
         ("year.parquet", b"Jane Doe", "is no Parquet file"),
+        ("year.rdata", b"Jane Doe", "is no R file"),
+        ("year.rds", b"", "is no R file"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_with_a_sentence(refused, name, content, said):
@@ -177,8 +185,13 @@ def test_a_zip_file_of_several_files_is_refused(raw, refused):
     assert "holds 2 files; give a zip file with the one table" in refused("year.zip")
 
 
+def test_an_r_file_of_several_tables_is_refused(raw, read, refusal, codes):
+    rdata.write_rda(raw / "two.rda", {"one": codes, "two": codes})
+    assert "holds 2 tables" in refusal(read, raw, kind="teds_d", files=["two.rda"])
+
+
 def test_a_zip_file_that_would_fill_the_disk_is_refused(raw, refused, monkeypatch):
-    monkeypatch.setattr(teds_files, "LARGEST_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr(teds_text, "LARGEST_UNPACKED_BYTES", 1 << 20)
     with zipfile.ZipFile(raw / "year.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("year.csv", b"0" * (1 << 21))
     assert "would unpack to more than 1 MiB" in refused("year.zip")

@@ -1,12 +1,15 @@
 """Every vintage of TEDS-D with a codebook, made from it and read back: its counts come back."""
 
+import io
 import re
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import csv, parquet
+
+from iop_outcomes.records.sources.teds_frequencies import codebook_frequencies
 
 YEARS = (2006, 2015, 2016, 2017, 2018, 2019, 2021)
 NOT_COLLECTED = "not collected"
@@ -333,22 +336,79 @@ def test_all_vintages_can_be_stacked_in_one_study(made, tmp_path, read):
     assert stays["discharge_year"].nunique() == len(YEARS)
 
 
+def full(items, path, labels=False, rows_at_once=250_000):
+    """Write a file in which every value stands as often as its codebook says."""
+    ends = {name: item["frequency"].cumsum().to_numpy() for name, item in items.items()}
+    rows = {int(end[-1]) for end in ends.values()}
+    assert len(rows) == 1
+    values = {
+        name: pa.array(item["value_label" if labels else "code"].replace("X", "77"), pa.string())
+        for name, item in items.items()
+    }
+    if path.suffix == ".csv":
+        header = ",".join(items) + "\n"
+        path.write_text(header)
+    for number, start in enumerate(range(0, *rows, rows_at_once)):
+        row = np.arange(start, min(start + rows_at_once, *rows))
+        table = pa.table(
+            {
+                name: pa.DictionaryArray.from_arrays(
+                    np.searchsorted(end, row, side="right").astype(np.int32), values[name]
+                )
+                for name, end in ends.items()
+            }
+        )
+        if path.suffix == ".csv":
+            text = io.BytesIO()
+            csv.write_csv(
+                pa.table(
+                    [column.cast(pa.string()) for column in table.columns], table.column_names
+                ),
+                text,
+                csv.WriteOptions(include_header=False),
+            )
+            with path.open("ab") as stream:
+                stream.write(text.getvalue().decode().encode("latin-1", "replace"))
+        else:
+            if number == 0:
+                writer = parquet.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+    if path.suffix != ".csv":
+        writer.close()
+
+
 @pytest.mark.slow
-def test_the_full_frequencies_of_2019_streamed_as_parquet(book, tmp_path, read):
-    items = book(2019)
-    columns = {name: repeated(item, 1).astype(np.int16) for name, item in items.items()}
-    rows = len(columns["DISYR"])
-    assert rows == 1_722_503
-    path = tmp_path / "tedsd_puf_2019.parquet"
-    schema = pa.schema({name: pa.int16() for name in columns})
-    with parquet.ParquetWriter(path, schema) as writer:
-        for start in range(0, rows, 100_000):
-            part = {name: values[start : start + 100_000] for name, values in columns.items()}
-            writer.write_table(pa.table(part, schema))
-    stays = read(tmp_path, kind="teds_d", files=[path.name]).stays
+@pytest.mark.parametrize("year", YEARS)
+def test_a_file_of_a_codebooks_full_size_has_its_every_frequency(book, tmp_path, read, year):
+    items = book(year)
+    path = tmp_path / ("pooled.parquet" if year < 2015 else "year.csv")
+    full(items, path, labels=year == 2021)
+
+    found = codebook_frequencies(path)
+    found = found.set_index(["variable", "code"])["rows"].to_dict()
+    for name, item in items.items():
+        # X sums up what the codebook does not print: areas without a name, and days, which mean
+        # themselves.
+        unprinted = 77 if name == "DAYWAIT" else pd.NA
+        for code, frequency in zip(item["code"], item["frequency"], strict=True):
+            code = unprinted if code == "X" else int(code)
+            assert found.pop((name, code)) == frequency, (name, code)
+    assert not found
+
+    setting = {"level_of_care": "at_discharge"} if year < 2015 else {}
+    records = read(tmp_path, kind="teds_d", files=[path.name], **setting)
+    without = 0
+    if year < 2015:
+        item = items["SERVSETD"]
+        without = int(item.loc[item["code"] == "-9", "frequency"].sum())
+    ledger = records.ledger.iloc[0]
+    assert ledger["read"] == items["AGE"]["frequency"].sum()
+    assert (ledger["accepted"], ledger["quarantined"]) == (ledger["read"] - without, without)
+    if without:
+        return  # rows set aside take values of every other variable with them
     for variable, own in COLUMN.items():
         expected = {}
         for row in items[own].itertuples():
             word = meaning(variable, row.value_label) or "missing"
             expected[word] = expected.get(word, 0) + row.frequency
-        assert counted(stays, variable) == expected, variable
+        assert counted(records.stays, variable) == expected, variable

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
-from iop_outcomes.records.extract import read_extract
-from iop_outcomes.records.workbook import read_workbook
+from iop_outcomes.records.files.extract import read_extract
+from iop_outcomes.records.files.workbook import read_workbook
 
 
 @pytest.fixture

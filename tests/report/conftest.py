@@ -19,6 +19,7 @@ from iop_outcomes.protocol.parsing import (
     read_section,
 )
 from iop_outcomes.records.quality import set_aside
+from iop_outcomes.records.quality.accounting import accounts
 from iop_outcomes.records.schema import empty_table
 from iop_outcomes.records.simulation import simulate_records
 from iop_outcomes.report import document
@@ -26,6 +27,7 @@ from iop_outcomes.report.disclosure import release
 from iop_outcomes.report.document import Findings, numbers_at_risk, write_report
 from iop_outcomes.vocabulary import Arm
 
+OF_OUTCOMES = {"intercurrent_events", "missing_data"}
 NO_TRUTH = ["events", "competing", "horizon_days", "estimand", "measure", "truth"]
 
 
@@ -40,7 +42,10 @@ def protocol_with(root):
     """The same protocol with some of its sections replaced."""
 
     def build(**sections):
-        return parse_protocol({**read_section(root / "params.yaml", "protocol"), **sections}, "")
+        own = read_section(root / "params.yaml", "protocol")
+        if "outcomes" in sections:  # these speak of the outcomes that are gone
+            own = {key: own[key] for key in own if key not in OF_OUTCOMES}
+        return parse_protocol({**own, **sections}, "")
 
     return build
 
@@ -58,7 +63,8 @@ def findings(records, protocol, root):
     cohort = assemble_cohort(records, protocol)
     stays = records.stays.copy()
     stays.loc[:11, "end_day"] = stays.loc[:11, "start_day"] - 1  # twelve that cannot be so
-    sorted_rows = set_aside({"persons": records.persons, "stays": stays})
+    stays["employed"] = stays["employed"].mask(stays["facility_id"] == "F007")  # nor asked there
+    said = accounts(set_aside({"persons": records.persons, "stays": stays}))
     return Findings(
         attrition=cohort.attrition,
         comparison=compare(cohort, weighting := weight_cohort(cohort.persons, protocol), protocol),
@@ -66,8 +72,7 @@ def findings(records, protocol, root):
         sample_size=weighting.sample_size,
         propensity=weighting.propensity,
         robustness=compare_alternatives(records, {name: alternatives[name] for name in two}),
-        ledger=sorted_rows.ledger,
-        broken_rules=sorted_rows.broken_rules,
+        **{name: said[name] for name in ("ledger", "broken_rules", "missingness", "anonymity")},
         provenance=pd.DataFrame({"file": ["persons.csv"], "rows": [4000], "sha256": ["3f"]}),
         truth=planted_truth(4000, seed=3),
     )

@@ -80,6 +80,7 @@ def tables(files, released_tables):
 
 def test_the_report_is_a_page_a_summary_metrics_figures_and_tables(files):
     figures = {
+        "design",
         "flow",
         "love",
         "overlap",
@@ -169,7 +170,7 @@ def test_headings_do_not_skip_a_level(page):
 
 def test_every_figure_says_what_it_shows(page):
     figures = page.all("figure")
-    assert len(figures) == 6
+    assert len(figures) == 7
     for figure in figures:
         assert figure["role"] == "img"
         assert len(figure["aria-label"]) > 20
@@ -268,7 +269,7 @@ def test_another_protocol_prints_another_hash(findings, protocol, protocol_with)
 def test_the_metrics_are_the_released_weighted_estimates_rounded(files, tables):
     metrics = json.loads(files["metrics.json"])
     weighted = tables["estimates"].query("method == 'iptw'")
-    assert set(metrics) - {"protocol_hash"} == set(weighted["outcome"])
+    assert set(metrics) - {"protocol", "protocol_hash"} == set(weighted["outcome"])
     for row in weighted.to_dict("records"):
         told = metrics[row["outcome"]][row["measure"]]
         for name in ("estimate", "conf_low", "conf_high"):

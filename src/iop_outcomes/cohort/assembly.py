@@ -9,6 +9,7 @@ from iop_outcomes.cohort.eligibility import apply_criteria
 from iop_outcomes.cohort.episodes import link_episodes
 from iop_outcomes.cohort.follow_up import follow_up, happenings
 from iop_outcomes.errors import CohortError
+from iop_outcomes.protocol.execution import refuse_unexecuted
 from iop_outcomes.protocol.specification import Protocol, Strategies
 from iop_outcomes.records.schema import PERSONS, STAYS, Records
 from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, LevelOfCare, Status
@@ -58,6 +59,7 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
     CohortError
         An arm is empty, nobody has an outcome, or the records contradict themselves.
     """
+    refuse_unexecuted(protocol)
     candidates = _candidates(records, protocol)
     eligible, attrition = apply_criteria(candidates, _criteria(candidates, protocol))
     eligible = eligible.sort_values("person_id").reset_index(drop=True)
@@ -226,7 +228,8 @@ def _someone_has_each(ends: pd.DataFrame, protocol: Protocol) -> None:
         if (rows["status"] == Status.MISSING).all():
             raise CohortError(
                 f"protocol.outcomes.{outcome.name}: these records know nothing of anyone after "
-                "time zero that could show it; a source of discharges cannot answer about relapse"
+                "time zero that could show it; a source of discharges cannot answer about relapse, "
+                "nor one of admissions about anything later"
             )
         events = rows[rows["status"] == Status.EVENT]
         if outcome.horizon_days is not None:

@@ -1,50 +1,74 @@
 """params.yaml to Protocol; an unknown or missing key is an error that names its path."""
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from datetime import date
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from iop_outcomes.errors import ProtocolError
+from iop_outcomes.protocol.complaints import refuse_blanks, unknown_key
+from iop_outcomes.protocol.execution import refuse_unexecuted
+from iop_outcomes.protocol.mapping_file import mapping_path, with_mapping
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.yaml_files import read_yaml
 
 PROTOCOL = TypeAdapter(Protocol)
 
 
 def read_protocol(path: Path | str) -> Protocol:
-    """Read the `protocol` section of a params file.
+    """Read the `protocol` section of a params file, and the mapping file it may name.
 
     Raises
     ------
     ProtocolError
-        The file is missing or is not YAML; a key is unknown, missing, doubled or has a value that
-        cannot be.
+        A file is missing or is not YAML; a key is unknown, missing, doubled, left as `???` or has
+        a value that cannot be, or asks for what is not executed.
     """
-    return parse_protocol(read_section(path, "protocol"), "protocol")
+    return parse_protocol(_protocol_section(path), "protocol")
 
 
-def read_alternatives(path: Path | str) -> dict[str, Protocol]:
-    """Read the protocols that differ from the main one as the `robustness` section says."""
-    base = read_section(path, "protocol")
-    parse_protocol(base, "protocol")
+def read_draft(path: Path | str) -> Protocol:
+    """Read the same as it is written, also if it asks for what is not executed."""
+    return parse_draft(_protocol_section(path), "protocol")
+
+
+def read_alternatives(path: Path | str, *, drafts: bool = False) -> dict[str, Protocol]:
+    """Read the protocols that differ from the main one as the `robustness` section says.
+
+    Parameters
+    ----------
+    drafts
+        Let them ask for what is not executed.
+    """
+    parse = parse_draft if drafts else parse_protocol
+    base = _protocol_section(path)
+    parse(base, "protocol")
     changes = read_section(path, "robustness", default={})
     if not isinstance(changes, Mapping):
         raise ProtocolError("robustness: write a name for each alternative, then what changes")
-    return {
-        name: parse_protocol(_overlay(base, change, f"robustness.{name}"), f"robustness.{name}")
-        for name, change in changes.items()
-    }
+    found = {}
+    for name, change in changes.items():
+        where = f"robustness.{name}"
+        section = with_mapping(_overlay(base, change, where), Path(path).parent, where)
+        found[name] = parse(section, where)
+    return found
 
 
 def parse_protocol(section: Mapping[str, Any], where: str) -> Protocol:
     """Check a mapping against the protocol's types; `where` begins every complaint."""
+    protocol = parse_draft(section, where)
+    refuse_unexecuted(protocol, where)
+    return protocol
+
+
+def parse_draft(section: Mapping[str, Any], where: str) -> Protocol:
+    """Check a mapping against the types alone: it may ask for what is not executed."""
+    refuse_blanks(section, where)
     outcomes = section.get("outcomes") if isinstance(section, Mapping) else None
     for name, outcome in outcomes.items() if isinstance(outcomes, Mapping) else ():
         if isinstance(outcome, Mapping) and "name" in outcome:
@@ -62,38 +86,38 @@ def protocol_hash(protocol: Protocol) -> str:
 
     Comments, spacing and the order of keys in the file do not count.
     """
-    plain = asdict(protocol)
-    plain["outcomes"] = {outcome["name"]: outcome for outcome in plain["outcomes"]}
-    canonical = json.dumps(_spelled(plain), sort_keys=True, ensure_ascii=False)
-    return sha256(canonical.encode()).hexdigest()[:12]
+    return digest(written_out(protocol))[:12]
 
 
-def _spelled(value: Any) -> Any:
-    """The same value with every key and date as text, so that it can be put in order."""
+def digest(values: Any) -> str:
+    """SHA-256 of plain values, whatever the order of their keys."""
+    canonical = json.dumps(spelled(values), sort_keys=True, ensure_ascii=False)
+    return sha256(canonical.encode()).hexdigest()
+
+
+def written_out(protocol: Protocol) -> dict[str, Any]:
+    """The protocol as a params file would hold it with every customary value written out."""
+    plain = spelled(asdict(protocol))
+    plain["outcomes"] = {outcome.pop("name"): outcome for outcome in plain["outcomes"]}
+    return plain
+
+
+def spelled(value: Any) -> Any:
+    """The same value as YAML and JSON hold it: keys, words and dates as text, lists as lists."""
     if isinstance(value, Mapping):
-        return {str(key): _spelled(inner) for key, inner in value.items()}
+        return {str(key): spelled(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_spelled(inner) for inner in value]
-    return value.isoformat() if isinstance(value, date) else value
+        return [spelled(inner) for inner in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value
 
 
 def read_section(path: Path | str, name: str, default: Any = None) -> Any:
     """One top-level section of a params file, as plain values."""
-    try:
-        text = Path(path).read_text("utf-8")
-    except FileNotFoundError:
-        raise ProtocolError(
-            f"{path} is not there; run this from a study's folder, or name its file with --params"
-        ) from None
-    except (UnicodeDecodeError, IsADirectoryError):
-        raise ProtocolError(f"{path} is not a text file in UTF-8; save it as one") from None
-    try:
-        sections = yaml.load(text, Loader=_NoDoubledKeys)  # a safe loader: see below
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise ProtocolError(f"{path}{line}: {problem}") from None
+    sections = read_yaml(
+        Path(path), "run this from a study's folder, or name its file with --params"
+    )
     if not isinstance(sections, dict):
         raise ProtocolError(f"{path} holds no sections; it needs `protocol:`")
     if name not in sections and default is None:
@@ -101,23 +125,13 @@ def read_section(path: Path | str, name: str, default: Any = None) -> Any:
     return sections.get(name) or default
 
 
-class _NoDoubledKeys(yaml.SafeLoader):
-    """A safe loader for which a key written twice is an error, not the last one winning."""
+def mapping_of(path: Path | str) -> Path | None:
+    """The mapping file that `protocol.source` of a params file names; None if it names none."""
+    return mapping_path(read_section(path, "protocol"), Path(path).parent)
 
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a word or a number", key_node.start_mark
-                )
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key `{key}` stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+
+def _protocol_section(path: Path | str) -> Any:
+    return with_mapping(read_section(path, "protocol"), Path(path).parent, "protocol")
 
 
 def _overlay(base: Mapping[str, Any], change: Any, where: str) -> dict[str, Any]:
@@ -141,20 +155,20 @@ def _sentence(error: ValidationError, section: Mapping[str, Any], where: str) ->
     match first["type"]:
         case "unexpected_keyword_argument":
             known = [field.name for field in fields(_type_at(first["loc"][:-1]))]
-            near = get_close_matches(path[-1], known, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"known are {known}"
-            return f"{parent}: unknown key `{path[-1]}`; {hint}"
+            return str(unknown_key(parent, path[-1], known))
         case "missing" | "missing_keyword_only_argument":
             return f"{parent}: the key `{path[-1]}` is missing"
         case "value_error":
             return f"{at}: {first['ctx']['error']}"
+        case "enum":
+            return f"{at}: choose among {first['ctx']['expected']}"
         case _:
             return f"{at}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
 def _written_path(location: tuple[str | int, ...], section: Mapping[str, Any]) -> list[str]:
     """The path as the file spells it: outcomes are numbered inside and named in the file."""
-    path = [str(part) for part in location]
+    path = [str(part) for part in location if part != "[key]"]
     if path[:1] == ["outcomes"] and len(path) > 1 and isinstance(section["outcomes"], Mapping):
         path[1] = list(section["outcomes"])[int(path[1])]
     return path

@@ -1,38 +1,39 @@
 """The target trial, in the order of its published table: who, what, when, which outcome."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.vocabulary import Direction, Estimand, EventKind, ExitReason, LevelOfCare
+from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent, contradictions
+from iop_outcomes.protocol.outcomes import Margin, MissingData, Outcome, named_outcomes
+from iop_outcomes.protocol.strategies import Assignment, CausalContrast, Strategies
+from iop_outcomes.protocol.time_zero import EpisodeGaps, FollowUp, Moment, TimeZero
+from iop_outcomes.protocol.values import KINDS, STRICT, Days, Kind, Share
+from iop_outcomes.vocabulary import Estimand
 
-KINDS = tuple(dict.fromkeys([*map(str, ExitReason), *map(str, EventKind)]))
-STRICT = ConfigDict(extra="forbid")
-
-
-def _known_kind(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"{kind!r} is no kind of event; known are {list(KINDS)}")
-    return kind
-
-
-def _named(outcomes: Any) -> Any:
-    """Outcomes are written as a mapping, so that an alternative can change one line of one."""
-    if isinstance(outcomes, tuple) and all(isinstance(outcome, Outcome) for outcome in outcomes):
-        return outcomes  # a protocol copied with another part changed
-    if not isinstance(outcomes, Mapping):
-        raise ValueError("write the outcomes as a mapping: a name, then what it means")
-    return tuple(
-        {"name": name, **outcome} if isinstance(outcome, Mapping) else outcome
-        for name, outcome in outcomes.items()
-    )
-
-
-Kind = Annotated[str, AfterValidator(_known_kind)]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Days = Annotated[int, Field(ge=0)]
+__all__ = [
+    "KINDS",
+    "STRICT",
+    "AnalysisPlan",
+    "Assignment",
+    "CausalContrast",
+    "Days",
+    "Disclosure",
+    "Eligibility",
+    "EpisodeGaps",
+    "FollowUp",
+    "IntercurrentEvent",
+    "Kind",
+    "Margin",
+    "MissingData",
+    "Moment",
+    "Outcome",
+    "Protocol",
+    "Share",
+    "Strategies",
+    "TimeZero",
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -48,99 +49,14 @@ class Eligibility:
         The records must reach back that far. 0 asks for neither.
     recorded
         Covariates that must be recorded at time zero.
+    judged_at
+        The moment at which people are found eligible; it must be time zero.
     """
 
     minimum_age_years: Days
     washout_days: Days
     recorded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Strategies:
-    """The two treatment strategies, each as the admissions that start it.
-
-    Attributes
-    ----------
-    intervention, comparator
-        Values of `by` that start each strategy.
-    by
-        What tells the strategies apart: `level_of_care`, or another column of the stays.
-    intervention_name, comparator_name
-        What the report calls them.
-    """
-
-    intervention: Annotated[tuple[str, ...], Field(min_length=1)]
-    comparator: Annotated[tuple[str, ...], Field(min_length=1)]
-    by: str = "level_of_care"
-    intervention_name: str
-    comparator_name: str
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        shared = sorted(set(self.intervention) & set(self.comparator))
-        if shared:
-            raise ValueError(f"{shared} cannot start both strategies")
-        if self.by == "level_of_care":
-            unknown = sorted({*self.intervention, *self.comparator} - set(LevelOfCare))
-            if unknown:
-                known = [str(level) for level in LevelOfCare]
-                raise ValueError(f"{unknown} is no level of care; known are {known}")
-        return self
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class TimeZero:
-    """When eligibility, assignment and follow-up begin together: the start of the index stay.
-
-    Attributes
-    ----------
-    episode_gap_days
-        A stay that begins within so many days of the last one's end continues its episode.
-    baseline_window_days
-        Scores count as baseline if taken within so many days before time zero, or on it.
-    """
-
-    episode_gap_days: Days
-    baseline_window_days: Days = 14
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Outcome:
-    """One outcome, and everything needed to read it from the records.
-
-    Attributes
-    ----------
-    name
-        One word; the column and file name.
-    definition
-        What counts, in the words of the methods section.
-    events
-        Kinds of event that count; reasons of exit are those of the index stay.
-    competing
-        Kinds of event after which the outcome can no longer happen.
-    horizon_days
-        Day from time zero at which the risk is read. None: the outcome is read at exit from the
-        index stay, whenever that is.
-    first_day
-        First day after time zero on which an event counts; earlier ones are history.
-    better
-        Whether a lower or a higher risk is better.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    definition: str
-    events: Annotated[tuple[Kind, ...], Field(min_length=1)]
-    competing: tuple[Kind, ...] = ()
-    horizon_days: Annotated[int, Field(gt=0)] | None
-    first_day: Annotated[int, Field(ge=0, le=1)] = 1
-    better: Direction = Direction.LOWER
-
-    @model_validator(mode="after")
-    def _apart(self) -> Self:
-        shared = sorted(set(self.events) & set(self.competing))
-        if shared:
-            raise ValueError(f"{shared} cannot be both the event and a competing event")
-        return self
+    judged_at: Moment = Moment.START
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -165,25 +81,6 @@ class AnalysisPlan:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Margin:
-    """The largest excess risk of the intervention that is still acceptable.
-
-    Attributes
-    ----------
-    risk_difference
-        As a share: 0.10 is ten in a hundred people.
-    justification
-        Why this much and no more.
-    set_by
-        Who decided, and when, before outcomes were read.
-    """
-
-    risk_difference: Share
-    justification: Annotated[str, Field(min_length=10)]
-    set_by: Annotated[str, Field(min_length=3)]
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Disclosure:
     """What may leave the building.
 
@@ -201,7 +98,42 @@ class Disclosure:
 class Protocol:
     """The whole study; everything downstream is a function of this and the records.
 
-    `labels` says how the report spells columns and outcomes; it changes no number.
+    Attributes
+    ----------
+    title
+        Of the report.
+    question
+        The study's question, in one sentence.
+    source
+        Where the records come from: `kind`, and what that kind of source has to know.
+    eligibility
+        Who may enter.
+    strategies
+        What is compared.
+    assignment
+        How people came to their strategy, and what stands in for randomisation.
+    time_zero
+        When eligibility, assignment and follow-up begin, and what belongs to one episode.
+    follow_up
+        From when to when.
+    outcomes
+        A name for each outcome, then what it means.
+    causal_contrast
+        Which departures from a strategy belong to it.
+    intercurrent_events
+        What may happen in between, and how each is dealt with.
+    estimand
+        Whose effect is averaged.
+    analysis
+        Choices of computation.
+    noninferiority
+        Outcome to its margin; an outcome left out has no verdict.
+    missing_data
+        What is done where a value is not known.
+    disclosure
+        What may leave the building.
+    labels
+        How the report spells columns and outcomes; it changes no number.
     """
 
     title: str
@@ -209,18 +141,38 @@ class Protocol:
     source: dict[str, Any]
     eligibility: Eligibility
     strategies: Strategies
+    assignment: Assignment = Field(default_factory=Assignment)
     time_zero: TimeZero
-    outcomes: Annotated[tuple[Outcome, ...], BeforeValidator(_named), Field(min_length=1)]
+    follow_up: FollowUp = Field(default_factory=FollowUp)
+    outcomes: Annotated[tuple[Outcome, ...], BeforeValidator(named_outcomes), Field(min_length=1)]
+    causal_contrast: CausalContrast = CausalContrast.INTENTION_TO_TREAT
+    intercurrent_events: dict[str, IntercurrentEvent] = Field(default_factory=dict)
     estimand: Estimand
     analysis: AnalysisPlan
     noninferiority: dict[str, Margin] = Field(default_factory=dict)
+    missing_data: MissingData = Field(default_factory=MissingData)
     disclosure: Disclosure = Field(default_factory=Disclosure)
     labels: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _margins_belong_to_outcomes(self) -> Self:
+    def _sections_speak_of_its_outcomes(self) -> Self:
         names = [outcome.name for outcome in self.outcomes]
-        strangers = sorted(set(self.noninferiority) - set(names))
-        if strangers:
-            raise ValueError(f"noninferiority: {strangers} is no outcome; outcomes are {names}")
+        spoken_of = {
+            "noninferiority": self.noninferiority,
+            "missing_data.outcomes": self.missing_data.outcomes,
+            **{
+                f"intercurrent_events.{name}.for_outcomes": event.for_outcomes
+                for name, event in self.intercurrent_events.items()
+            },
+        }
+        for section, outcomes in spoken_of.items():
+            strangers = sorted(set(outcomes) - set(names))
+            if strangers:
+                raise ValueError(f"{section}: {strangers} is no outcome; outcomes are {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _events_have_one_strategy(self) -> Self:
+        for sentence in contradictions(self.intercurrent_events, self.outcomes):
+            raise ValueError(sentence)
         return self

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import narwhals as nw
 import pandas as pd
 
 from iop_outcomes.errors import RecordsError
+from iop_outcomes.records.engine import counted, lazily
 
 ALL = "all"
 # Usual bounds: 5 of the k-anonymity literature, 11 of the Centers for Medicare & Medicaid Services.
@@ -57,10 +59,11 @@ def quasi_identifier_risk(
     """
     _check(persons, quasi_identifiers, sensitive)
     names = list(quasi_identifiers)
-    rows = [{"without": None, **_risk(persons, names, sensitive)}]
+    cells = _cells(persons, [*names, *sensitive])
+    rows = [{"without": None, **_risk(cells, names, sensitive)}]
     for name in names:
         others = [other for other in names if other != name]
-        rows.append({"without": name, **_risk(persons, others, sensitive)})
+        rows.append({"without": name, **_risk(cells, others, sensitive)})
     return pd.DataFrame(rows).astype({"without": "str"})
 
 
@@ -77,24 +80,32 @@ def _check(persons: pd.DataFrame, names: Sequence[str], sensitive: Sequence[str]
         raise RecordsError(f"{both} cannot be known and secret at once; name each in one list")
 
 
-def _risk(persons: pd.DataFrame, names: list[str], sensitive: Sequence[str]) -> dict:
-    group = _groups(persons, names)
-    size = group.map(group.value_counts())
+def _cells(persons: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """How many people have each combination of values."""
+    with lazily(persons[columns]) as frame:
+        return counted(frame.group_by(columns).agg(nw.len().alias("people")), columns)
+
+
+def _risk(cells: pd.DataFrame, names: list[str], sensitive: Sequence[str]) -> dict:
+    group = _groups(cells, names)
+    people = cells["people"]
+    size = people.groupby(group).transform("sum")
+    n = int(people.sum())
     return {
-        "n": len(persons),
+        "n": n,
         "smallest_group": int(size.min()),
-        f"share_below_{SMALL}": float((size < SMALL).mean()),
-        f"share_below_{SMALLEST_SHOWN}": float((size < SMALLEST_SHOWN).mean()),
-        "share_unique": float((size == 1).mean()),
-        **{f"distinct_{column}": _fewest(persons[column], group) for column in sensitive},
+        f"share_below_{SMALL}": float(people[size < SMALL].sum() / n),
+        f"share_below_{SMALLEST_SHOWN}": float(people[size < SMALLEST_SHOWN].sum() / n),
+        "share_unique": float(people[size == 1].sum() / n),
+        **{f"distinct_{column}": _fewest(cells[column], group) for column in sensitive},
     }
 
 
-def _groups(persons: pd.DataFrame, names: list[str]) -> pd.Series:
+def _groups(cells: pd.DataFrame, names: list[str]) -> pd.Series:
     """A number for each group; everyone is one group if nothing is known."""
     if not names:
-        return pd.Series(0, index=persons.index)
-    return persons.groupby(names, dropna=False, observed=True, sort=False).ngroup()
+        return pd.Series(0, index=cells.index)
+    return cells.groupby(names, dropna=False, sort=False).ngroup()
 
 
 def _fewest(values: pd.Series, group: pd.Series) -> float:

@@ -8,12 +8,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.schema import Records
-from iop_outcomes.records.sources import site_export, table, teds_d
+from iop_outcomes.records.sources import site_export, table, teds_a, teds_d, trial
 
 READERS = {
     "site_export": (TypeAdapter(site_export.SiteExport), site_export.read),
     "table": (TypeAdapter(table.OneTable), table.read),
+    "teds_a": (TypeAdapter(teds_a.TedsA), teds_a.read),
     "teds_d": (TypeAdapter(teds_d.TedsD), teds_d.read),
+    "trial": (TypeAdapter(trial.Trial), trial.read),
 }
 
 
@@ -50,4 +52,5 @@ def check_source(source: Mapping[str, Any]) -> tuple[str, Any]:
         at = ".".join(["protocol.source", *map(str, first["loc"])])
         if first["type"] == "unexpected_keyword_argument":
             raise RecordsError(f"{at}: unknown key for a source of kind {kind}") from None
-        raise RecordsError(f"{at}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        said = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+        raise RecordsError(f"{at}: {said[0].lower()}{said[1:]}") from None

@@ -4,8 +4,7 @@ Days are whole numbers on each person's own clock: only differences between them
 no calendar date comes past this station. The year of an admission is the finest date kept.
 """
 
-from dataclasses import dataclass, field, fields
-from enum import StrEnum
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
 import pandas as pd
@@ -13,52 +12,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iop_outcomes.errors import RecordsError
+from iop_outcomes.records.accounts import (
+    ANONYMITY,
+    BROKEN_RULES,
+    LEDGER,
+    MISSINGNESS,
+    PROVENANCE,
+    QUARANTINE,
+    TRUTH,
+)
+from iop_outcomes.records.column import DTYPE, Column, Kind
 from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare
 
-
-class Kind(StrEnum):
-    """What a column holds."""
-
-    TEXT = "text"
-    WHOLE = "a whole number"
-    NUMBER = "a number"
-
-
-DTYPE = {Kind.TEXT: "str", Kind.WHOLE: "Int64", Kind.NUMBER: "Float64"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """The contract of one column.
-
-    Attributes
-    ----------
-    meaning
-        One line for whoever fills it.
-    among
-        The only values it may have; None for any.
-    low, high
-        Bounds, both allowed.
-    """
-
-    kind: Kind
-    meaning: str
-    nullable: bool = False
-    unique: bool = False
-    among: tuple[str, ...] | None = None
-    low: float | None = None
-    high: float | None = None
-
-
 PERSON = Column(Kind.TEXT, "one de-identified individual")
-DAY = Column(Kind.WHOLE, "day on the person's clock", low=-40_000, high=40_000)
+DAY = Column(Kind.WHOLE, "day on the person's clock", low=-40_000, high=40_000)  # a long life
 
 # One row per person. Further columns are things known about the person that do not change.
 PERSONS = {
     "person_id": Column(Kind.TEXT, "one de-identified individual", unique=True),
-    "first_observed_day": Column(Kind.WHOLE, "day from which the records are complete", True),
-    "last_observed_day": Column(
-        Kind.WHOLE, "last day on which anything could be known; empty if nothing is", True
+    "first_observed_day": replace(
+        DAY, meaning="day from which the records are complete", nullable=True
+    ),
+    "last_observed_day": replace(
+        DAY, meaning="last day on which anything could be known; empty if nothing is", nullable=True
     ),
 }
 
@@ -69,8 +45,10 @@ STAYS = {
     "person_id": PERSON,
     "facility_id": Column(Kind.TEXT, "random code of the facility", True),
     "level_of_care": Column(Kind.TEXT, "as admitted", among=tuple(LevelOfCare)),
-    "start_day": Column(Kind.WHOLE, "day of admission", low=-40_000, high=40_000),
-    "end_day": Column(Kind.WHOLE, "day of exit; empty while open or if only banded", True),
+    "start_day": replace(DAY, meaning="day of admission"),
+    "end_day": replace(
+        DAY, meaning="day of exit; empty while open or if only banded", nullable=True
+    ),
     "exit_reason": Column(Kind.TEXT, "empty while open", True, among=tuple(ExitReason)),
     "admission_year": Column(Kind.WHOLE, "calendar year", True, low=1990, high=2100),
     "age_years": Column(
@@ -113,46 +91,12 @@ EVENTS = {
     "kind": Column(Kind.TEXT, "what happened", among=tuple(EventKind)),
 }
 
-# One row per raw file.
-PROVENANCE = {
-    "file": Column(Kind.TEXT, "path below data/raw"),
-    "rows": Column(Kind.WHOLE, "rows read", low=0),
-    "sha256": Column(Kind.TEXT, "of the file's bytes"),
-}
-
-# One row per row that was set aside.
-QUARANTINE = {
-    "table": Column(Kind.TEXT, "of the records"),
-    "row": Column(Kind.WHOLE, "counted from 1, header apart", low=1),
-    "rule": Column(Kind.TEXT, "what cannot be so"),
-}
-
-# One row per table: read = accepted + duplicates + quarantined.
-LEDGER = {
-    "table": Column(Kind.TEXT, "of the records"),
-    "read": Column(Kind.WHOLE, "rows in the file", low=0),
-    "accepted": Column(Kind.WHOLE, "rows used", low=0),
-    "duplicates": Column(Kind.WHOLE, "rows that repeat another", low=0),
-    "quarantined": Column(Kind.WHOLE, "rows set aside", low=0),
-}
-
-# One row per rule that any row breaks.
-BROKEN_RULES = {
-    "table": Column(Kind.TEXT, "of the records"),
-    "rule": Column(Kind.TEXT, "what cannot or should not be so"),
-    "severity": Column(Kind.TEXT, "what becomes of the row", among=("quarantine", "warning")),
-    "rows": Column(Kind.WHOLE, "rows that break it", low=1),
-}
-
-# One row per planted truth; only simulated records have any.
-TRUTH = {
-    "events": Column(Kind.TEXT, "kinds of event, sorted and joined by '; '"),
-    "competing": Column(Kind.TEXT, "the same, of competing events"),
-    "horizon_days": Column(Kind.WHOLE, "day at which the risk is read", low=1),
-    "estimand": Column(Kind.TEXT, "whose effect"),
-    "measure": Column(Kind.TEXT, "scale"),
-    "truth": Column(Kind.NUMBER, "value under intervention on treatment"),
-    "monte_carlo_error": Column(Kind.NUMBER, "standard error of `truth`", low=0),
+# One row per substance and day of self-reported use (timeline follow-back). A day without a row is
+# a day without reported use only if it was asked about, which no row says.
+REPORTED_USE = {
+    "person_id": PERSON,
+    "day": DAY,
+    "substance": Column(Kind.TEXT, "what was used"),
 }
 
 TABLES = {
@@ -162,10 +106,13 @@ TABLES = {
     "tests": TESTS,
     "scores": SCORES,
     "events": EVENTS,
+    "reported_use": REPORTED_USE,
     "provenance": PROVENANCE,
     "quarantine": QUARANTINE,
     "ledger": LEDGER,
     "broken_rules": BROKEN_RULES,
+    "missingness": MISSINGNESS,
+    "anonymity": ANONYMITY,
     "truth": TRUTH,
 }
 OPEN = {"persons", "stays"}  # tables that may have further columns: covariates
@@ -184,12 +131,14 @@ class Records:
     ----------
     persons, stays
         Everyone, and their stays.
-    services, tests, scores, events
+    services, tests, scores, events, reported_use
         What a source can fill; empty where it cannot.
     provenance
         The raw files that were read.
     quarantine, ledger, broken_rules
-        Rows set aside and why; rows accounted for by table; how many broke which rule.
+        Rows set aside and why; rows accounted for by file; how many broke which rule.
+    missingness, anonymity
+        What was not recorded, by level of care and place; how far people could be told apart.
     truth
         Planted truths; empty unless the records are simulated.
     """
@@ -200,19 +149,24 @@ class Records:
     tests: pd.DataFrame = field(default_factory=partial(empty_table, "tests"))
     scores: pd.DataFrame = field(default_factory=partial(empty_table, "scores"))
     events: pd.DataFrame = field(default_factory=partial(empty_table, "events"))
+    reported_use: pd.DataFrame = field(default_factory=partial(empty_table, "reported_use"))
     provenance: pd.DataFrame = field(default_factory=partial(empty_table, "provenance"))
     quarantine: pd.DataFrame = field(default_factory=partial(empty_table, "quarantine"))
     ledger: pd.DataFrame = field(default_factory=partial(empty_table, "ledger"))
     broken_rules: pd.DataFrame = field(default_factory=partial(empty_table, "broken_rules"))
+    missingness: pd.DataFrame = field(default_factory=partial(empty_table, "missingness"))
+    anonymity: pd.DataFrame = field(default_factory=partial(empty_table, "anonymity"))
     truth: pd.DataFrame = field(default_factory=partial(empty_table, "truth"))
 
     def __post_init__(self):
         for item in fields(self):
             object.__setattr__(self, item.name, conform(item.name, getattr(self, item.name)))
         known = pa.array(self.persons["person_id"], pa.large_string())
-        for name in ("stays", "services", "tests", "scores", "events"):
+        for name in ("stays", "services", "tests", "scores", "events", "reported_use"):
             whose = pa.array(getattr(self, name)["person_id"], pa.large_string())
-            strangers = len(whose) - (pc.sum(pc.is_in(whose, value_set=known)).as_py() or 0)
+            # Text that was put together has chunks, and does not compare with text that has none.
+            same = type(whose) is type(known) and whose.equals(known)
+            strangers = 0 if not len(whose) or same else _not_among(whose, known)
             if strangers:
                 raise RecordsError(
                     f"{name}: {strangers} row(s) belong to a person who is not in persons; "
@@ -245,9 +199,7 @@ def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
 def _typed(values: pd.Series, spec: Column, table: str) -> pd.Series:
     where = f"{table}: column {values.name}"
     if spec.kind is Kind.TEXT:
-        # Codes that look like numbers come as numbers from some files; 7.0 is then meant as "7".
-        typed = values.astype("Int64").astype("str") if _whole(values) else values.astype("str")
-        typed = typed.mask(values.isna())
+        typed = _as_text(values)
     else:
         number = pd.to_numeric(values, errors="coerce")
         _refuse(number.isna() & values.notna(), f"{where} must hold {spec.kind}")
@@ -256,7 +208,8 @@ def _typed(values: pd.Series, spec: Column, table: str) -> pd.Series:
         typed = number.astype(DTYPE[spec.kind])
     if not spec.nullable:
         _refuse(typed.isna(), f"{where} must not be empty")
-    if spec.unique:
+    # Numbered rows are in order, which is seen sooner than that no two are the same.
+    if spec.unique and not _rises(typed):
         _refuse(typed.duplicated(), f"{where} must not repeat a value")
     if spec.among is not None:
         allowed = [str(value) for value in spec.among]
@@ -266,6 +219,26 @@ def _typed(values: pd.Series, spec: Column, table: str) -> pd.Series:
     if spec.high is not None:
         _refuse((typed > spec.high).fillna(False), f"{where} must be at most {spec.high:g}")
     return typed
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    if values.dtype == "str":
+        return values
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        words = pa.Array.from_pandas(values.array).cast(pa.large_string())
+        return pd.Series(words, index=values.index, dtype="str", name=values.name)
+    # Codes that look like numbers come as numbers from some files; 7.0 is then meant as "7".
+    typed = values.astype("Int64").astype("str") if _whole(values) else values.astype("str")
+    return typed.mask(values.isna())
+
+
+def _rises(texts: pd.Series) -> bool:
+    words = pa.array(texts, pa.large_string())
+    return bool(pc.all(pc.less(words[:-1], words[1:]), skip_nulls=False).as_py())
+
+
+def _not_among(whose: pa.Array, known: pa.Array) -> int:
+    return len(whose) - (pc.sum(pc.is_in(whose, value_set=known)).as_py() or 0)
 
 
 def _whole(values: pd.Series) -> bool:

@@ -172,6 +172,8 @@ def _stays(
             completed(LevelOfCare.SHORT_TERM_RESIDENTIAL, back, 21, course.readmission_day < NEVER),
         ]
     )
+    # The year drawn for a person is that of day 0.
+    table["admission_year"] += table["start_day"] // 365
     columns = [name for name in STAYS if name in table.columns]
     return table[[*columns, *(name for name in COVARIATES if name not in columns)]]
 

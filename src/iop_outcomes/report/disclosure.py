@@ -53,8 +53,9 @@ def release(
     Parameters
     ----------
     table
-        One of the tables of `Cohort.attrition`, `Weighting`, `Comparison` or `Robustness`, or
-        `numbers_at_risk`; never one with a row per person.
+        One of the tables of `Cohort.attrition`, `Weighting`, `Comparison` or `Robustness`,
+        `numbers_at_risk`, or what records say of themselves (`ledger`, `broken_rules`,
+        `missingness`, `anonymity`); never one with a row per person.
     smallest_count
         The smallest count of people, 0 aside, that may be shown.
     beside
@@ -82,6 +83,7 @@ def release(
 DECIMALS = {
     **dict.fromkeys(("risk", "estimate", "conf_low", "conf_high", "std_error"), 3),
     **dict.fromkeys(("share", "weighted_share", "largest_share"), 3),
+    **dict.fromkeys(("share_missing", "share_not_collected"), 3),
     **dict.fromkeys(("smd_before", "smd_after"), 2),
     **dict.fromkeys(("restricted_mean_days", "restricted_mean_error", "effective"), 1),
     "effective_n": 1,

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 
 import pandas as pd
@@ -13,8 +14,11 @@ from matplotlib.figure import Figure
 from iop_outcomes.analysis.arms import reading_days
 from iop_outcomes.analysis.comparison import Comparison
 from iop_outcomes.analysis.robustness import Robustness
+from iop_outcomes.protocol.freezing import UNFROZEN, Standing
 from iop_outcomes.protocol.parsing import protocol_hash
 from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.records.schema import empty_table
+from iop_outcomes.report.design_diagram import design_diagram, design_in_words
 from iop_outcomes.report.disclosure import Released, release
 from iop_outcomes.report.drawing import svg
 from iop_outcomes.report.figures import (
@@ -25,19 +29,18 @@ from iop_outcomes.report.figures import (
     propensity_overlap_plot,
 )
 from iop_outcomes.report.provenance import data_hash, package_versions
+from iop_outcomes.report.quality_page import margins, quality_exhibits
 from iop_outcomes.report.tables import (
     Exhibit,
     attrition_table,
     baseline_table,
     effects_table,
     exits_table,
-    ledger_table,
     outcomes_table,
     robustness_table,
-    rules_table,
     worse_side,
 )
-from iop_outcomes.report.target_trial import target_trial_table
+from iop_outcomes.report.target_trial import protocol_exhibits
 from iop_outcomes.report.wording import population, spelling, verdict_sentences, words
 from iop_outcomes.vocabulary import Measure, Method
 
@@ -52,7 +55,7 @@ class Findings:
         `Cohort.attrition`.
     weighting
         Its tables without the weights.
-    ledger, broken_rules, provenance, truth
+    ledger, broken_rules, provenance, truth, missingness, anonymity
         Of the records.
     """
 
@@ -66,6 +69,8 @@ class Findings:
     broken_rules: pd.DataFrame
     provenance: pd.DataFrame
     truth: pd.DataFrame
+    missingness: pd.DataFrame = field(default_factory=partial(empty_table, "missingness"))
+    anonymity: pd.DataFrame = field(default_factory=partial(empty_table, "anonymity"))
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ class Report:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def write_report(findings: Findings, protocol: Protocol) -> Report:
+def write_report(findings: Findings, protocol: Protocol, standing: Standing = UNFROZEN) -> Report:
     """Release every table, draw every figure and set the page.
+
+    `standing` says how the protocol stands to the frozen one.
 
     Returns
     -------
@@ -90,6 +97,8 @@ def write_report(findings: Findings, protocol: Protocol) -> Report:
     exhibits = _exhibits(shown, protocol)
     verdicts = _verdicts(shown["estimates"], shown["arms"], protocol)
     facts = {
+        "standing": standing,
+        "design": design_in_words(protocol),
         "protocol_hash": protocol_hash(protocol),
         "data_hash": data_hash(findings.provenance),
         "profile": protocol.source.get("profile", {}).get("method", "safe_harbor"),
@@ -129,6 +138,8 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
     tables = {
         "ledger": findings.ledger,
         "broken_rules": findings.broken_rules,
+        "missingness": margins(findings.missingness),
+        "anonymity": findings.anonymity,
         "attrition": findings.attrition,
         "balance": findings.balance,
         "sample_size": findings.sample_size,
@@ -206,6 +217,7 @@ def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
 def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure]:
     names = spelling(protocol)
     figures = {
+        "design": design_diagram(protocol),
         "flow": flow_diagram(shown["attrition"], names),
         "love": love_plot(shown["balance"], names),
         "overlap": propensity_overlap_plot(shown["propensity"], names),
@@ -223,9 +235,8 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
 
 def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
     exhibits = [
-        target_trial_table(protocol),
-        ledger_table(shown["ledger"], protocol),
-        rules_table(shown["broken_rules"], protocol),
+        *protocol_exhibits(protocol),
+        *quality_exhibits(shown, protocol),
         attrition_table(shown["attrition"], protocol),
         baseline_table(shown["balance"], shown["sample_size"], protocol),
         effects_table(shown["estimates"], shown.get("truth"), protocol),
@@ -281,7 +292,8 @@ def _summary(protocol: Protocol, verdicts: list[str], facts: dict) -> str:
     lines = "\n".join(f"- {sentence}" for sentence in verdicts)
     return (
         f"# {protocol.title}\n\n{lead}{lines}\n\n"
-        f"Protocol {facts['protocol_hash']}, data {facts['data_hash']}.\n"
+        f"Protocol {facts['protocol_hash']}, data {facts['data_hash']}. "
+        f"{' '.join(facts['standing'].sentences())}\n"
     )
 
 
@@ -297,6 +309,7 @@ def _metrics(estimates: Released, facts: dict) -> str:
             **({"verdict": row["verdict"]} if isinstance(row["verdict"], str) else {}),
         }
     metrics["protocol_hash"] = facts["protocol_hash"]
+    metrics["protocol"] = facts["standing"].facts
     return json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
 
 

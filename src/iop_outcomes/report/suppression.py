@@ -8,39 +8,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from iop_outcomes.report.small_counts import is_small, with_complements
+from iop_outcomes.report.suppression_of_records import anonymity, broken_rules, ledger, missingness
 from iop_outcomes.vocabulary import Arm, Method
-
-
-def is_small(count, smallest_count: int):
-    """Which counts of people may not be shown; of the shape of `count`, a Series or a frame."""
-    return ((count >= 1) & (count < smallest_count)).fillna(False).astype(bool)
-
-
-def with_complements(
-    count: pd.Series, smallest_count: int, hidden_already: pd.Series | None = None
-) -> pd.Series:
-    """Which cells of counts with a known total to hide: the small ones, and their cover.
-
-    The smallest other cells join until the hidden ones are at least two and together no small
-    count themselves.
-
-    Examples
-    --------
-    >>> with_complements(pd.Series([3, 40, 90]), 11).tolist()
-    [True, True, False]
-    >>> with_complements(pd.Series([0, 40, 90]), 11).tolist()
-    [False, False, False]
-    """
-    hidden = is_small(count, smallest_count)
-    if hidden_already is not None:
-        hidden |= hidden_already
-    if not hidden.any():
-        return hidden
-    for cell in count[~hidden & (count > 0)].sort_values(kind="stable").index:
-        if hidden.sum() > 1 and count[hidden].sum() >= smallest_count:
-            break
-        hidden[cell] = True
-    return hidden
 
 
 def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -255,33 +225,19 @@ def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
     return shown
 
 
-def _ledger(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Rows read are the sum of the others."""
-    parts = ["accepted", "duplicates", "quarantined"]
-    shown = table.astype(dict.fromkeys(["read", *parts], "Int64"))
-    for row in table.index:
-        counts = table.loc[row, parts].astype(int)
-        hidden = with_complements(counts, k)
-        shown.loc[row, [part for part in parts if hidden[part]]] = None
-    return shown.assign(read=shown["read"].mask(is_small(table["read"], k)))
-
-
-def _broken_rules(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Rows set aside under the rules of one table sum to what its ledger says."""
-    hidden = is_small(table["rows"], k)
-    for _, rules in table.groupby(["table", "severity"], sort=False):
-        hidden[rules.index] = with_complements(rules["rows"], k)
-    return table.assign(rows=table["rows"].astype("Int64").mask(hidden))
-
-
 def _as_is(table: pd.DataFrame, _: int) -> pd.DataFrame:
     return table
 
 
 Rule = Callable[[pd.DataFrame, int], pd.DataFrame]
 RULES: list[tuple[set[str], Rule]] = [
-    ({"table", "read", "accepted", "duplicates", "quarantined"}, _ledger),
-    ({"table", "rule", "severity", "rows"}, _broken_rules),
+    ({"table", "read", "accepted", "duplicates", "quarantined"}, ledger),
+    ({"table", "rule", "severity", "rows"}, broken_rules),
+    (
+        {"table", "variable", "level_of_care", "place", "rows", "missing", "not_collected"},
+        missingness,
+    ),
+    ({"without", "n", "smallest_group", "share_below_5", "share_unique"}, anonymity),
     ({"criterion", "arm", "remaining", "excluded"}, _attrition),
     ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
     ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),

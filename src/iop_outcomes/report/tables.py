@@ -81,7 +81,7 @@ def baseline_table(balance: Released, sample_size: Released, protocol: Protocol)
         "Characteristics at time zero, before and after weighting.",
         pd.DataFrame(rows)[order],
         "Counts with per cent, or means with standard deviations. SMD: standardised mean "
-        f"difference, over the pooled standard deviation before weighting. {_hidden(protocol)}",
+        f"difference, over the pooled standard deviation before weighting. {hidden_note(protocol)}",
     )
 
 
@@ -126,7 +126,7 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
     note = (
         f"Risks in per cent; differences are {names['intervention']} minus "
         f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
-        f"Standard errors: {'; '.join(se)}. {_hidden(protocol)}"
+        f"Standard errors: {'; '.join(se)}. {hidden_note(protocol)}"
     )
     if (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
         note += (
@@ -173,7 +173,7 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
         pd.DataFrame(rows),
         "Median: the day by which half had the outcome. Mean: days before the outcome, up to the "
         "horizon; who can no longer have it counts as free of it to the end. "
-        f"{_hidden(protocol)}",
+        f"{hidden_note(protocol)}",
     )
 
 
@@ -206,7 +206,7 @@ def exits_table(exits: Released, protocol: Protocol) -> Exhibit:
         "exits",
         "How the index stay ended, by level of care.",
         pd.DataFrame(rows),
-        f"Unweighted. {_hidden(protocol)}",
+        f"Unweighted. {hidden_note(protocol)}",
     )
 
 
@@ -232,7 +232,7 @@ def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
         "robustness",
         "The risk difference when one line of the protocol changes.",
         pd.DataFrame(rows),
-        _hidden(protocol),
+        hidden_note(protocol),
     )
 
 
@@ -252,39 +252,6 @@ def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:
     return Exhibit("attrition", "Who was left out, and why.", pd.DataFrame(rows), note)
 
 
-def ledger_table(ledger: Released, protocol: Protocol) -> Exhibit:
-    """Rows read, and what became of them."""
-    columns = {
-        "table": "Table",
-        "read": "Rows read",
-        "accepted": "Accepted",
-        "duplicates": "Duplicates",
-        "quarantined": "Set aside",
-    }
-    table = ledger.table[list(columns)].rename(columns=columns)
-    counts = table.iloc[:, 1:].map(count)
-    return Exhibit(
-        "ledger",
-        "Rows of the export: read = accepted + duplicates + set aside.",
-        table[["Table"]].join(counts),
-        _hidden(protocol),
-    )
-
-
-def rules_table(broken_rules: Released, protocol: Protocol) -> Exhibit:
-    """What was wrong with rows, and whether they were set aside."""
-    table = broken_rules.table
-    done = table["severity"].map({"quarantine": "set aside", "warning": "left in"})
-    return Exhibit(
-        "rules",
-        "What cannot, or should not, be so.",
-        pd.DataFrame(
-            {"Rule": table["rule"], "What was done": done, "Rows": table["rows"].map(count)}
-        ),
-        _hidden(protocol),
-    )
-
-
 def worse_side(protocol: Protocol) -> dict[str, float]:
     """Each outcome's margin as a risk difference on the side that is worse."""
     direction = {outcome.name: outcome.better for outcome in protocol.outcomes}
@@ -294,5 +261,6 @@ def worse_side(protocol: Protocol) -> dict[str, float]:
     }
 
 
-def _hidden(protocol: Protocol) -> str:
+def hidden_note(protocol: Protocol) -> str:
+    """What a dash means below a table of counts."""
     return HIDDEN_NOTE.format(most=protocol.disclosure.smallest_count - 1)

@@ -1,54 +1,246 @@
-"""The protocol as readers of target trials expect it: one row per element."""
+"""The protocol as readers of target trials expect it: one row per element, trial beside records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent
+from iop_outcomes.protocol.linting import lint
+from iop_outcomes.protocol.outcomes import Margin, Outcome
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.strategies import CausalContrast, Mechanism, StrategyKind
 from iop_outcomes.report.drawing import capital
 from iop_outcomes.report.tables import Exhibit
-from iop_outcomes.report.wording import points, population, spelling, when, words
+from iop_outcomes.report.wording import (
+    number,
+    percent,
+    points,
+    population,
+    spelling,
+    when,
+    words,
+)
+from iop_outcomes.vocabulary import Direction
+
+COLUMNS = ("Element", "Target trial", "In these records")
+SAME = "the same"
+CONTRAST = {
+    CausalContrast.INTENTION_TO_TREAT: (
+        "intention to treat: being assigned to a strategy, followed or not",
+        "starting a strategy, whatever follows",
+    ),
+    CausalContrast.PER_PROTOCOL: (
+        "per protocol: following the strategy",
+        "censored on leaving the strategy, and weighted for it",
+    ),
+}
+ASKED = {
+    StrategyKind.INITIATE: "start {name}; later care as it comes",
+    StrategyKind.SUSTAINED: "start {name} and stay in it up to day {days}",
+    StrategyKind.GRACE_PERIOD: "start {name} within {days} days",
+}
+Row = tuple[str, str, str]
+
+
+def protocol_exhibits(protocol: Protocol) -> tuple[Exhibit, ...]:
+    """The protocol's tables, in the order of the page."""
+    return target_trial_table(protocol), findings_table(protocol)
 
 
 def target_trial_table(protocol: Protocol) -> Exhibit:
-    """The protocol as the rows of a target-trial table."""
-    arms, asked, names = protocol.strategies, protocol.eligibility, spelling(protocol)
-    cluster = protocol.analysis.cluster
-    by = words(arms.by, names)
-    criteria = [f"aged {asked.minimum_age_years} or over"]
-    if asked.washout_days:
-        criteria.append(f"no treatment in the {asked.washout_days} days before")
-    criteria += [f"{words(name, names)} recorded at time zero" for name in asked.recorded]
-    rows: Mapping[str, str] = {
-        "Question": protocol.question,
-        "Eligibility": "; ".join(criteria),
-        "Strategies": f"{arms.intervention_name}: {by} {', '.join(arms.intervention)}. "
-        f"{arms.comparator_name}: {by} {', '.join(arms.comparator)}",
-        "Assignment": "not randomised here; weighted for "
-        + ", ".join(_term(term, names) for term in protocol.analysis.covariates),
-        "Time zero": "start of the first stay that starts a strategy; stays within "
-        f"{protocol.time_zero.episode_gap_days} days belong to one episode",
-        **{
-            f"Outcome: {words(o.name, names)}": f"{o.definition} ({when(o)})"
-            + (f"; competing: {', '.join(o.competing)}" if o.competing else "")
-            for o in protocol.outcomes
-        },
-        "Estimand": f"{protocol.estimand}: {population(protocol)}",
-        **{
-            f"Margin: {words(name, names)}": f"{points(margin)} percentage points. "
-            f"{capital(margin.justification)}. Set by {margin.set_by}"
+    """The protocol as the rows of a target-trial table (Hernan & Robins 2016, AJE 183:758-764)."""
+    names = spelling(protocol)
+    rows = [
+        ("Question", protocol.question, SAME),
+        _eligibility(protocol, names),
+        *_strategies(protocol, names),
+        _assignment(protocol, names),
+        _time_zero(protocol),
+        _follow_up(protocol),
+        *(_outcome(outcome, names) for outcome in protocol.outcomes),
+        ("Causal contrast", *CONTRAST[protocol.causal_contrast]),
+        *_intercurrent_events(protocol, names),
+        ("Estimand", f"{population(protocol)}; risk difference", f"{protocol.estimand} weights"),
+        _analysis(protocol, names),
+        *(
+            _margin(name, margin, protocol, names)
             for name, margin in protocol.noninferiority.items()
-        },
-        "Standard errors": ", clustered by ".join(
-            ["stacked estimating equations", *([_term(cluster, names)] if cluster else [])]
         ),
-        "Disclosure": f"counts of 1 to {protocol.disclosure.smallest_count - 1} people not shown",
-    }
+        *_missing_data(protocol, names),
+        (
+            "Disclosure",
+            "none",
+            f"counts of 1 to {protocol.disclosure.smallest_count - 1} people not shown",
+        ),
+    ]
     return Exhibit(
         "protocol",
-        "The target trial as specified.",
-        pd.DataFrame({"Element": rows.keys(), "As specified": rows.values()}),
+        "The target trial as specified, and how these records stand in for it.",
+        pd.DataFrame(rows, columns=list(COLUMNS)),
     )
+
+
+def findings_table(protocol: Protocol) -> Exhibit:
+    """What `iop-outcomes check` has to say of the protocol; no rows if nothing."""
+    rows = [
+        (str(found.severity), found.place, f"{capital(found.sentence)}. {capital(found.mend)}.")
+        for found in lint(protocol)
+    ]
+    return Exhibit(
+        "findings",
+        "What a reviewer would ask about this protocol.",
+        pd.DataFrame(rows, columns=["Severity", "Place", "Finding"], dtype="str"),
+    )
+
+
+def _eligibility(protocol: Protocol, names: Mapping[str, str]) -> Row:
+    asked = protocol.eligibility
+    criteria = [f"aged {asked.minimum_age_years} or over"]
+    here = [f"judged at the {asked.judged_at}"]
+    if asked.washout_days:
+        criteria.append(f"no treatment in the {asked.washout_days} days before")
+        here.append(
+            f"records must reach back {asked.washout_days} days; withdrawal management does not "
+            "count as treatment"
+        )
+    here += [f"{words(name, names)} recorded at time zero" for name in asked.recorded]
+    return "Eligibility", "; ".join(criteria), "; ".join(here)
+
+
+def _strategies(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
+    arms = protocol.strategies
+    days = arms.grace_days if arms.sustained_days is None else arms.sustained_days
+    for side in ("intervention", "comparator"):
+        name = names[side]
+        yield (
+            f"Strategy: {name}",
+            ASKED[arms.kind].format(name=name, days=days),
+            f"{words(arms.by, names)}: {', '.join(getattr(arms, side))}",
+        )
+
+
+def _assignment(protocol: Protocol, names: Mapping[str, str]) -> Row:
+    said = protocol.assignment
+    covariates = ", ".join(_term(term, names) for term in protocol.analysis.covariates)
+    randomised = said.mechanism is Mechanism.RANDOMISED
+    why = f". {capital(said.reason)}" if said.reason else ""
+    return (
+        "Assignment",
+        "at random, known to all",
+        f"{'randomised; also' if randomised else 'not randomised;'} weighted for {covariates}{why}",
+    )
+
+
+def _time_zero(protocol: Protocol) -> Row:
+    zero, rules = protocol.time_zero, protocol.time_zero.rules
+    if zero.episodes is None:
+        linked = f"stays within {zero.episode_gap_days} days belong to one episode"
+    else:
+        linked = (
+            f"stays within {rules.gap_transition_days} days belong to one episode, at one level "
+            "of care within "
+            + ", ".join(f"{days} ({level})" for level, days in rules.gap_same_level_days.items())
+        )
+    return (
+        "Time zero",
+        "the day of assignment",
+        f"{zero.at}, the first that starts a strategy; {linked}; scores count as baseline up to "
+        f"{zero.baseline_window_days} days before",
+    )
+
+
+def _follow_up(protocol: Protocol) -> Row:
+    longest = protocol.follow_up.longest_days
+    until = "" if longest is None else f", at most to day {longest}"
+    ends = ", ".join(map(str, protocol.follow_up.ends))
+    return (
+        "Follow-up",
+        f"from time zero until the outcome or death{until}",
+        f"from the {protocol.follow_up.starts} until the outcome, what competes with it, {ends}",
+    )
+
+
+def _outcome(outcome: Outcome, names: Mapping[str, str]) -> Row:
+    better = "lower" if outcome.better is Direction.LOWER else "higher"
+    here = f"first of: {', '.join(outcome.events)}"
+    if outcome.horizon_days is not None:
+        here += f", from day {outcome.first_day} on"
+    if outcome.competing:
+        here += f"; competing: {', '.join(outcome.competing)}"
+    return (
+        f"Outcome: {words(outcome.name, names)}",
+        f"{outcome.definition} ({when(outcome)}; a {better} risk is better)",
+        here,
+    )
+
+
+def _intercurrent_events(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
+    for name, event in protocol.intercurrent_events.items():
+        said = _handling(event, names)
+        kinds = event.kinds_of(name)
+        read = f" Read from: {', '.join(kinds)}." if kinds and kinds != (name,) else ""
+        yield f"Intercurrent event: {name}", said, f"{capital(event.reason.rstrip('.'))}.{read}"
+    if not protocol.intercurrent_events:
+        yield (
+            "Intercurrent events",
+            "not specified",
+            "what competes with an outcome is counted beside it; all else is treatment policy: "
+            "follow-up goes on",
+        )
+
+
+def _handling(event: IntercurrentEvent, names: Mapping[str, str]) -> str:
+    own = [f"{handling} for {words(name, names)}" for name, handling in event.for_outcomes.items()]
+    return "; ".join([str(event.strategy), *own])
+
+
+def _analysis(protocol: Protocol, names: Mapping[str, str]) -> Row:
+    plan = protocol.analysis
+    clustered = f", clustered by {_term(plan.cluster, names)}" if plan.cluster else ""
+    return (
+        "Analysis",
+        "risks by arm, competing events acknowledged, and their difference",
+        "weighted risks; standard errors from stacked estimating equations"
+        f"{clustered}; {100 * plan.confidence_level:g}% confidence intervals",
+    )
+
+
+def _margin(name: str, margin: Margin, protocol: Protocol, names: Mapping[str, str]) -> Row:
+    said = f"{points(margin)} percentage points of risk difference"
+    if margin.reference_risk is not None:
+        said += _implied(margin, next(o for o in protocol.outcomes if o.name == name))
+    return (
+        f"Margin: {words(name, names)}",
+        said,
+        f"{capital(margin.justification.rstrip('.'))}. Set by {margin.set_by}",
+    )
+
+
+def _implied(margin: Margin, outcome: Outcome) -> str:
+    """The same margin as a ratio of risks, which is what it means to one person."""
+    lower = outcome.better is Direction.LOWER
+    risk = margin.reference_risk or 0.0
+    at_margin = risk + margin.risk_difference * (1 if lower else -1)
+    if not 0 < at_margin < 1:
+        return ""
+    ratio = number(at_margin / risk, 2)
+    return f"; at a risk of {percent(risk, 0)}% under the comparator, a risk ratio of {ratio}"
+
+
+def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
+    missing = protocol.missing_data
+    yield "Missing data: covariates", "none", str(missing.covariates)
+    clocked = any(outcome.horizon_days is not None for outcome in protocol.outcomes)
+    censored = "; who is seen for a while is censored where their records end" if clocked else ""
+    rules = {outcome.name: missing.rule(outcome.name) for outcome in protocol.outcomes}
+    why = f". {capital(missing.reason)}" if missing.reason else ""
+    for rule in dict.fromkeys(rules.values()):
+        of = [words(name, names) for name, each in rules.items() if each is rule]
+        yield (
+            f"Missing data: {', '.join(of)}",
+            "none",
+            f"{rule}: who is not seen after time zero is left out and counted{censored}{why}",
+        )
 
 
 def _term(term: str, names: Mapping[str, str]) -> str:

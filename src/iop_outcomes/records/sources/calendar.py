@@ -1,14 +1,15 @@
 """Dates of an export to days on each person's own clock, so that no date comes any further."""
 
 from datetime import date
-from typing import Self
+from typing import Annotated, Self
 
 import pandas as pd
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.errors import RecordsError
+from iop_outcomes.records.quality.contract import Fault, fault
 from iop_outcomes.records.sources.columns import STRICT
+from iop_outcomes.records.sources.date_formats import check_format, refuse_turned_round
 
 # Columns of the canonical tables that hold a day.
 DAYS = {
@@ -32,7 +33,7 @@ class Calendar:
 
     begins: date
     cut: date
-    format: str = "%Y-%m-%d"
+    format: Annotated[str, AfterValidator(check_format)] = "%Y-%m-%d"
 
     @model_validator(mode="after")
     def _forwards(self) -> Self:
@@ -41,8 +42,10 @@ class Calendar:
         return self
 
 
-def dates_to_days(tables: dict[str, pd.DataFrame], calendar: Calendar) -> dict[str, pd.DataFrame]:
-    """Tables with dates in their day columns, as tables with days.
+def dates_to_days(
+    tables: dict[str, pd.DataFrame], calendar: Calendar
+) -> tuple[dict[str, pd.DataFrame], list[Fault]]:
+    """Tables with dates in their day columns, as tables with days; and the cells that are none.
 
     Day 0 is a person's first admission in the export (their first date of any kind if they have
     none). The year of each admission is kept where the export does not say it.
@@ -53,21 +56,25 @@ def dates_to_days(tables: dict[str, pd.DataFrame], calendar: Calendar) -> dict[s
         Canonical tables whose day columns hold dates as text; `stays` among them. Without
         `persons`, everyone who has a stay is one.
 
-    Raises
-    ------
-    RecordsError
-        A cell is no date in this format, or lies after the cut; says how many, never which.
+    Returns
+    -------
+    tuple
+        The tables with days, empty where a cell is no date; and the rows of such cells: no date in
+        this format, after the cut, or with another year of admission beside it.
     """
     if "persons" not in tables:
         people = tables["stays"]["person_id"].dropna().unique()
         everyone = pd.DataFrame({"person_id": people})
         tables = {"persons": everyone.assign(**dict.fromkeys(DAYS["persons"])), **tables}
-    dated = {
-        name: table.assign(
-            **{column: _dates(name, table[column], calendar) for column in DAYS[name]}
-        )
-        for name, table in tables.items()
-    }
+    refuse_turned_round(
+        (table[column] for name, table in tables.items() for column in DAYS[name]), calendar.format
+    )
+    dated, faults = {}, []
+    for name, table in tables.items():
+        columns = {column: _dates(table[column], calendar) for column in DAYS[name]}
+        for column, dates in columns.items():
+            faults += _no_dates(name, table[column], dates, calendar)
+        dated[name] = table.assign(**columns)
     origin = _origins(dated)
     begins, cut = pd.Timestamp(calendar.begins), pd.Timestamp(calendar.cut)
     persons = dated["persons"]
@@ -76,6 +83,7 @@ def dates_to_days(tables: dict[str, pd.DataFrame], calendar: Calendar) -> dict[s
         last_observed_day=persons["last_observed_day"].fillna(cut),
     )
     stays = dated["stays"]
+    faults += _another_year(stays)
     years = stays["admission_year"].fillna(stays["start_day"].dt.year.astype("Int64").astype("str"))
     dated["stays"] = stays.assign(admission_year=years)
     return {
@@ -86,25 +94,37 @@ def dates_to_days(tables: dict[str, pd.DataFrame], calendar: Calendar) -> dict[s
             }
         )
         for name, table in dated.items()
-    }
+    }, faults
 
 
-def _dates(table: str, cells: pd.Series, calendar: Calendar) -> pd.Series:
-    where = f"{table}: column {cells.name}"
+def _dates(cells: pd.Series, calendar: Calendar) -> pd.Series:
+    """Dates up to the cut; none where a cell is none or lies after it."""
     found = pd.to_datetime(cells, format=calendar.format, errors="coerce").dt.normalize()
-    wrong = int((found.isna() & cells.notna()).sum())
-    if wrong:
-        raise RecordsError(
-            f"{where}: {wrong} cell(s) are no date written as {calendar.format}; mend "
-            "protocol.source.calendar.format or the export"
-        )
-    late = int((found > pd.Timestamp(calendar.cut)).sum())
-    if late:
-        raise RecordsError(
-            f"{where}: {late} date(s) lie after the cut; mend protocol.source.calendar.cut or the "
-            "export"
-        )
-    return found.astype("datetime64[s]")
+    return found.where(found <= pd.Timestamp(calendar.cut)).astype("datetime64[s]")
+
+
+def _no_dates(name: str, cells: pd.Series, dates: pd.Series, calendar: Calendar) -> list[Fault]:
+    lost = cells.notna() & dates.isna()
+    if not lost.any():
+        return []
+    some = pd.to_datetime(cells, format=calendar.format, errors="coerce").notna()
+    column = str(cells.name)
+    written = (
+        f"dates are read as {calendar.format}; mend protocol.source.calendar.format if they are "
+        "written otherwise"
+    )
+    later = "mend protocol.source.calendar.cut if the export goes further"
+    return [
+        fault(name, "no_date", column, lost & ~some, written),
+        fault(name, "after_the_cut", column, lost & some, later),
+    ]
+
+
+def _another_year(stays: pd.DataFrame) -> list[Fault]:
+    said = pd.to_numeric(stays["admission_year"], errors="coerce")
+    dated = stays["start_day"].dt.year
+    other = said.notna() & dated.notna() & (said != dated)
+    return [fault("stays", "another_year", "admission_year", other)] if other.any() else []
 
 
 def _origins(dated: dict[str, pd.DataFrame]) -> pd.Series:

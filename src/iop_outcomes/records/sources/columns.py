@@ -1,5 +1,6 @@
 """How a column of somebody's file becomes one of the records: their names and codes to ours."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from iop_outcomes.errors import RecordsError
 
 STRICT = ConfigDict(extra="forbid")
+WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 STANDARDS = Path(__file__).with_name("codebooks") / "levels_of_care.yaml"
 
 
@@ -71,17 +73,49 @@ def recoded(cells: pd.DataFrame, origin: From) -> pd.Series:
     RecordsError
         A code has no word; says how many rows, never the code.
     """
-    if origin.column is None:
-        return pd.Series(origin.constant, index=cells.index)
-    values = cells[origin.column]
-    if origin.words is None and origin.standard is None:
-        return values
-    crosswalk = {**standards().get(origin.standard or "", {}), **(origin.words or {})}
-    words = values.str.strip().map(crosswalk)
-    strangers = int((words.isna() & values.notna()).sum())
+    words, unnamed = recoded_where_named(cells, origin)
+    strangers = int(unnamed.sum())
     if strangers:
         raise RecordsError(
             f"column {origin.column}: {strangers} row(s) hold a code that protocol.source does not "
-            f"name; it names {sorted(crosswalk)}"
+            f"name; {words_named(origin)}"
         )
     return words
+
+
+def recoded_where_named(cells: pd.DataFrame, origin: From) -> tuple[pd.Series, pd.Series]:
+    """The same column, missing where a code has no word; and which rows these are."""
+    none = pd.Series(False, index=cells.index)
+    if origin.column is None:
+        return pd.Series(origin.constant, index=cells.index), none
+    values = cells[origin.column]
+    if origin.words is None and origin.standard is None:
+        return values, none
+    words = plain_codes(values).map(_words_of_codes(origin))
+    return words, words.isna() & values.notna()
+
+
+def words_named(origin: From) -> str:
+    """Which codes `origin` names, for whoever has to name one more."""
+    return f"it names {sorted(_crosswalk(origin))}"
+
+
+def plain_codes(values: pd.Series) -> pd.Series:
+    """Codes as people say them: programs write 1 as 1.0 beside empty cells.
+
+    Examples
+    --------
+    >>> plain_codes(pd.Series([" 1.0", "2.5", "01", None])).tolist()
+    ['1', '2.5', '01', nan]
+    """
+    return values.str.strip().str.replace(WHOLE, r"\1", regex=True)
+
+
+def _words_of_codes(origin: From) -> dict[str, str]:
+    """The crosswalk, also where itself names a code such as 1.0."""
+    named = _crosswalk(origin)
+    return {WHOLE.sub(r"\1", code): word for code, word in named.items()} | named
+
+
+def _crosswalk(origin: From) -> dict[str, str]:
+    return {**standards().get(origin.standard or "", {}), **(origin.words or {})}

@@ -11,11 +11,19 @@ from pydantic.dataclasses import dataclass
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.deidentification import SAFE_HARBOR, Profile
 from iop_outcomes.records.deidentification.identifiers import Identifier
-from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
-from iop_outcomes.records.quality import LARGEST_SHARE, set_aside
-from iop_outcomes.records.schema import OPEN, TABLES, Records, conform
+from iop_outcomes.records.files.extract import numbers_where_possible, provenance, read_extract
+from iop_outcomes.records.quality import LARGEST_SHARE, Quality, set_aside
+from iop_outcomes.records.quality.accounting import accounts
+from iop_outcomes.records.quality.contract import Fault, fault
+from iop_outcomes.records.schema import OPEN, TABLES, Records
 from iop_outcomes.records.sources.calendar import Calendar, dates_to_days
-from iop_outcomes.records.sources.columns import STRICT, From, Source, recoded
+from iop_outcomes.records.sources.columns import (
+    STRICT,
+    From,
+    Source,
+    recoded_where_named,
+    words_named,
+)
 
 NEEDED = ("persons", "stays")
 OFFERED = ("services", "tests", "scores", "events", "truth")
@@ -29,7 +37,7 @@ class OneMapping:
     Attributes
     ----------
     file
-        Below the export's folder: .csv or .xlsx.
+        Below the export's folder: .csv, .csv.gz, .xlsx or .parquet.
     sheet
         Of a workbook.
     columns
@@ -62,6 +70,8 @@ class SiteExport:
         How the records were de-identified, and by whose leave they hold dates if they do.
     largest_quarantine
         Share of a table's rows that may be set aside before the export is refused.
+    quality
+        Rules that are treated otherwise than by themselves.
     """
 
     folder: str = "."
@@ -69,6 +79,7 @@ class SiteExport:
     calendar: Calendar | None = None
     profile: Profile = SAFE_HARBOR
     largest_quarantine: Annotated[float, Field(ge=0, le=1)] = LARGEST_SHARE
+    quality: Quality = field(default_factory=dict)
 
 
 def read(raw: Path, source: SiteExport) -> Records:
@@ -81,34 +92,35 @@ def read(raw: Path, source: SiteExport) -> Records:
         )
     folder = raw / source.folder
     mappings = _mappings(source, folder)
-    tables, files, rows = {}, [], []
+    tables, faults, files, rows = {}, [], {}, []
     for name, mapping in mappings.items():
         path = folder / mapping.file
         cells = read_extract(path, _needed(mapping), name in OFFERED, mapping.sheet, source.profile)
-        tables[name] = _laid_out(name, mapping, cells) if source.tables else cells
-        files.append(path)
+        tables[name], unnamed = _laid_out(name, mapping, cells) if source.tables else (cells, [])
+        faults += unnamed
+        files[name] = path
         rows.append(len(cells))
     if source.calendar is not None:
-        tables = dates_to_days(tables, source.calendar)
+        tables, no_dates = dates_to_days(tables, source.calendar)
+        faults += no_dates
     for name in NEEDED:
         covariates = [column for column in tables[name] if column not in TABLES[name]]
         tables[name] = numbers_where_possible(tables[name], covariates)
     truth = {"truth": tables.pop("truth")} if "truth" in tables else {}
+    origin = provenance(raw, files.values(), rows)
     found = set_aside(
-        {name: conform(name, table) for name, table in tables.items()}, source.largest_quarantine
+        tables,
+        source.largest_quarantine,
+        quality=source.quality,
+        found=faults,
+        files=dict(zip(files, origin["file"], strict=True)),
     )
-    return Records(
-        **found.tables,
-        **truth,
-        quarantine=found.quarantine,
-        ledger=found.ledger,
-        broken_rules=found.broken_rules,
-        provenance=provenance(raw, files, rows),
-    )
+    return Records(**found.tables, **truth, **accounts(found), provenance=origin)
 
 
 def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
     if source.tables is None:
+        _refuse_passed_over(folder)
         here = [*NEEDED, *(name for name in OFFERED if (folder / f"{name}.csv").is_file())]
         return {
             name: OneMapping(
@@ -140,21 +152,41 @@ def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
     return dict(source.tables)
 
 
+def _refuse_passed_over(folder: Path) -> None:
+    """A table that nobody looks for under its name would be missed by nobody."""
+    ours = [f"{name}.csv" for name in (*NEEDED, *OFFERED)]
+    others = sorted(
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name not in ours and path.stem.lower() in (*NEEDED, *OFFERED)
+    )
+    if others:
+        raise RecordsError(
+            f"{folder} holds {others}, which would not be read; call the tables {ours}, or say in "
+            "protocol.source.tables where each is found"
+        )
+
+
 def _needed(mapping: OneMapping) -> list[str]:
     origins = [*mapping.columns.values(), *mapping.covariates.values()]
     return sorted({origin.column for origin in origins if origin.column is not None})
 
 
-def _laid_out(name: str, mapping: OneMapping, cells: pd.DataFrame) -> pd.DataFrame:
-    """Their cells under our names; what they do not have is empty, and other columns stay away."""
-    table = pd.DataFrame(
-        {
-            column: recoded(cells, mapping.columns[column]) if column in mapping.columns else None
-            for column in TABLES[name]
-        },
-        index=cells.index,
-    )
+def _laid_out(
+    name: str, mapping: OneMapping, cells: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """Their cells under our names, and the cells whose code has no word.
+
+    What they do not have is empty, and other columns stay away.
+    """
+    columns, faults = {}, []
+    for ours, origin in {**mapping.columns, **mapping.covariates}.items():
+        columns[ours], unnamed = recoded_where_named(cells, origin)
+        if unnamed.any():
+            hint = words_named(origin)
+            faults.append(fault(name, "unknown_code", origin.column, unnamed, hint))
+    empty = dict.fromkeys(TABLES[name])
+    table = pd.DataFrame({**empty, **columns}, index=cells.index)
     if name == "stays" and "stay_id" not in mapping.columns:
         table["stay_id"] = [f"stay {number + 1}" for number in range(len(table))]
-    covariates = {k: recoded(cells, origin) for k, origin in mapping.covariates.items()}
-    return table.assign(**covariates)
+    return table, faults

@@ -1,5 +1,6 @@
 """One analysis-ready table, one row per person: a trial's data set, or anyone's."""
 
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +8,23 @@ import pandas as pd
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.errors import RecordsError
-from iop_outcomes.records.extract import numbers_where_possible, provenance, read_extract
-from iop_outcomes.records.schema import Records
-from iop_outcomes.records.sources.columns import STRICT, Source, as_codes, recoded
+from iop_outcomes.records.files.extract import numbers_where_possible, provenance, read_extract
+from iop_outcomes.records.quality import LARGEST_SHARE, Policy, Quality
+from iop_outcomes.records.quality.accounting import accounts
+from iop_outcomes.records.quality.contract import Fault, fault
+from iop_outcomes.records.quality.sorting import Sorted, judge, settle
+from iop_outcomes.records.schema import Records, conform
+from iop_outcomes.records.sources.columns import (
+    STRICT,
+    WHOLE,
+    Source,
+    as_codes,
+    plain_codes,
+    recoded_where_named,
+    words_named,
+)
+
+PEOPLE = "persons"  # the table that a row of the file is accounted for under
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -43,6 +57,10 @@ class OneTable:
         known after day 0.
     covariates
         Names in the records to columns of the file.
+    largest_quarantine
+        Share of the rows that may be set aside before the file is refused.
+    quality
+        Rules that are treated otherwise than by themselves.
     """
 
     file: str
@@ -56,28 +74,69 @@ class OneTable:
     last_observed_day: Annotated[tuple[str, ...], Field(min_length=1)]
     events: tuple[Event, ...] = ()
     covariates: dict[str, Source]
+    largest_quarantine: Annotated[float, Field(ge=0, le=1)] = LARGEST_SHARE
+    quality: Quality = field(default_factory=dict)
 
 
 def read(raw: Path, source: OneTable) -> Records:
     """Read the file and lay each row out as a person, a stay and their events."""
     path = raw / source.file
-    needed = {
-        source.person_id,
-        *filter(None, (source.age_years, source.facility_id, source.end_day)),
-        *source.last_observed_day,
-        *(column for event in source.events for column in (event.day, *event.when)),
-        *(
-            origin.column
-            for origin in (source.strategy, *source.covariates.values())
-            if origin.column is not None
-        ),
-    }
-    cells = read_extract(path, sorted(needed))
-    person_id = cells[source.person_id]
-    days = pd.DataFrame({name: _days(cells[name]) for name in source.last_observed_day})
-    covariates = pd.DataFrame(
-        {name: recoded(cells, origin) for name, origin in source.covariates.items()}
+    cells = read_extract(path, _needed(source))
+    _refuse_other_words(source)
+    tables, faults = _laid_out(cells, source)
+    origin = provenance(raw, [path], [len(cells)])
+    found = _sorted(cells, tables, faults, source, origin["file"].iloc[0])
+    return Records(**found.tables, **accounts(found), provenance=origin)
+
+
+def _needed(source: OneTable) -> list[str]:
+    origins = (source.strategy, *source.covariates.values())
+    return sorted(
+        {
+            source.person_id,
+            *filter(None, (source.age_years, source.facility_id, source.end_day)),
+            *source.last_observed_day,
+            *(column for event in source.events for column in (event.day, *event.when)),
+            *(origin.column for origin in origins if origin.column is not None),
+        }
     )
+
+
+def _refuse_other_words(source: OneTable) -> None:
+    """What the protocol says of every row alike is no fault of a row."""
+    stay = {"stay_id": "S", "person_id": "P", "facility_id": None, "start_day": 0, "end_day": None}
+    words = {"level_of_care": source.level_of_care, "exit_reason": source.exit_reason}
+    unknown = {"admission_year": None, "age_years": None}
+    conform("stays", pd.DataFrame([stay | words | unknown]))
+    kinds = [{"person_id": "P", "day": 0, "kind": event.kind} for event in source.events]
+    conform("events", pd.DataFrame(kinds, columns=["person_id", "day", "kind"]))
+
+
+def _laid_out(cells: pd.DataFrame, source: OneTable) -> tuple[dict[str, pd.DataFrame], list[Fault]]:
+    """The tables, whose index is the row of the file; and the cells that could not be read."""
+    person_id = cells[source.person_id]
+    faults, columns = [], {}
+    for name, origin in {"strategy": source.strategy, **source.covariates}.items():
+        columns[name], unnamed = recoded_where_named(cells, origin)
+        if unnamed.any():
+            hint = words_named(origin)
+            faults.append(fault("stays", "unknown_code", origin.column, unnamed, hint))
+    days = {name: _days(cells[name]) for name in source.last_observed_day}
+    faults += [
+        fault(PEOPLE, "not_a_number", name, day.isna() & cells[name].notna())
+        for name, day in days.items()
+    ]
+    persons = pd.DataFrame(
+        {
+            "person_id": person_id,
+            "first_observed_day": 0,
+            "last_observed_day": pd.DataFrame(days).max(axis=1, skipna=False),
+        }
+    )
+    seen = persons["last_observed_day"].notna()
+    for event in source.events:
+        for column, unsaid in _unsaid(cells, event).items():
+            faults.append(fault(PEOPLE, "empty", column, unsaid & seen))
     stays = pd.DataFrame(
         {
             "stay_id": person_id,
@@ -89,39 +148,27 @@ def read(raw: Path, source: OneTable) -> Records:
             "exit_reason": source.exit_reason,
             "admission_year": None,
             "age_years": cells[source.age_years] if source.age_years else None,
-            "strategy": recoded(cells, source.strategy),
+            "strategy": columns.pop("strategy"),
         }
     )
+    covariates = pd.DataFrame(columns, index=cells.index)
     events = [_event(cells, person_id, event) for event in source.events]
-    return Records(
-        persons=pd.DataFrame(
-            {
-                "person_id": person_id,
-                "first_observed_day": 0,
-                "last_observed_day": days.max(axis=1, skipna=False),
-            }
-        ),
-        stays=stays.join(numbers_where_possible(covariates, covariates.columns)),
-        **({"events": pd.concat(events, ignore_index=True)} if events else {}),
-        provenance=provenance(raw, [path], [len(cells)]),
-    )
+    tables = {
+        "persons": persons,
+        "stays": stays.join(numbers_where_possible(covariates, covariates.columns)),
+        **({"events": pd.concat(events)} if events else {}),
+    }
+    return tables, faults
 
 
 def _days(cells: pd.Series) -> pd.Series:
-    """Days as numbers; only an empty cell is a day that is not known."""
-    days = pd.to_numeric(cells, errors="coerce")
-    wrong = int((days.isna() & cells.notna()).sum())
-    if wrong:
-        raise RecordsError(f"column {cells.name}: {wrong} row(s) hold something that is no day")
-    return days
+    return pd.to_numeric(cells, errors="coerce")
 
 
 def _event(cells: pd.DataFrame, person_id: pd.Series, event: Event) -> pd.DataFrame:
     # An event on an unknown day ends nobody's follow-up on any day; such people have no last
     # observed day either, and count as missing.
-    happened = cells[event.day].notna()
-    for column, code in event.when.items():
-        happened &= cells[column] == code
+    happened = cells[event.day].notna() & _as_said(cells, event)
     return pd.DataFrame(
         {
             "person_id": person_id[happened],
@@ -129,3 +176,44 @@ def _event(cells: pd.DataFrame, person_id: pd.Series, event: Event) -> pd.DataFr
             "kind": event.kind,
         }
     )
+
+
+def _as_said(cells: pd.DataFrame, event: Event) -> pd.Series:
+    """Whose columns hold what `when` says."""
+    said = pd.Series(True, index=cells.index)
+    for column, code in event.when.items():
+        said &= plain_codes(cells[column]) == WHOLE.sub(r"\1", code)
+    return said
+
+
+def _unsaid(cells: pd.DataFrame, event: Event) -> dict[str, pd.Series]:
+    """Who is not known to have had the event, or when: not the same as being without it."""
+    unsaid = {column: cells[column].isna() for column in event.when}
+    if event.when:
+        unsaid[event.day] = cells[event.day].isna() & _as_said(cells, event)
+    return unsaid
+
+
+def _sorted(
+    cells: pd.DataFrame,
+    tables: dict[str, pd.DataFrame],
+    faults: list[Fault],
+    source: OneTable,
+    file: str,
+) -> Sorted:
+    """Rows of the file: used, a duplicate, or set aside whole, whichever part of it is wrong."""
+    # Two rows of one person that differ anywhere contradict each other, also where the tables made
+    # of them would agree.
+    used = cells[_needed(source)].drop_duplicates()
+    differ = used.loc[used[source.person_id].duplicated(keep=False), source.person_id].dropna()
+    repeated = cells[source.person_id].isin(differ)
+    faults = [*faults, fault(PEOPLE, "repeated", source.person_id, repeated)]
+    policy = Policy(source.largest_quarantine, source.quality)
+    judged = judge(tables, policy, faults)
+    aside = judged.aside.drop_duplicates("row").assign(table=PEOPLE)
+    kept = {
+        name: table[~table.index.isin(aside["row"])].reset_index(drop=True)
+        for name, table in judged.kept.items()
+    }
+    again = len(set(judged.duplicates[PEOPLE]) - set(aside["row"]))
+    return settle(kept, aside, {PEOPLE: len(cells)}, {PEOPLE: again}, policy, {PEOPLE: file})

@@ -1,7 +1,8 @@
-"""What is known of TEDS-D: the columns of every vintage, their codes, and the records' words.
+"""What is known of TEDS: the columns of every vintage, their codes, and the records' words.
 
-The facts are data, under codebooks/: `teds_d_vintages.yaml` (files), `teds_d_until_2014.yaml` and
-`teds_d_from_2015.yaml` (codes and labels), `teds_d.yaml` (code to word).
+The facts are data, under codebooks/, for discharges (`teds_d`) and admissions (`teds_a`) alike:
+`*_vintages.yaml` (files), `teds_d_until_2014.yaml`, `teds_d_from_2015.yaml` and
+`teds_a_admissions.yaml` (codes and labels), `teds_d.yaml` and `teds_a.yaml` (code to word).
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -18,6 +19,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 WHOLE = re.compile(r"\s*([+-]?\d{1,12})(?:\.0*)?\s*")
 DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\x96\x97", "-"))
 
+CODES = {"until_2014": "teds_d_until_2014", "from_2015": "teds_d_from_2015"}
+CODES |= {"admissions": "teds_a_admissions"}
+
+Series = Literal["teds_d", "teds_a"]
 Word = str | int  # what the records say; a number where they count
 
 
@@ -152,31 +157,55 @@ class Variable:
 
 
 @cache
-def vintages() -> tuple[Vintage, ...]:
+def vintages(series: Series = "teds_d") -> tuple[Vintage, ...]:
     """Every vintage, oldest first."""
-    book = _load("teds_d_vintages")
+    book = _load(f"{series}_vintages")
     return tuple(
         _vintage(str(name), spec, book["layouts"]) for name, spec in book["vintages"].items()
     )
 
 
 @cache
-def vintage_of_year() -> dict[int, Vintage]:
-    """The vintage that holds the discharges of a year."""
-    return {year: vintage for vintage in vintages() for year in vintage.years}
+def vintage_of_year(series: Series = "teds_d") -> dict[int, Vintage]:
+    """The vintage that holds the discharges, or admissions, of a year."""
+    return {year: vintage for vintage in vintages(series) for year in vintage.years}
+
+
+@cache
+def year_column(series: Series = "teds_d") -> str:
+    """The column that says whose codes a row uses."""
+    return _load(f"{series}_vintages")["year"]
 
 
 @cache
 def codebook(block: str) -> dict[str, Item]:
     """Every variable of one code block, by its name in the files."""
-    book = _load(f"teds_d_{block}")
-    return {name: _item(book[spec.get("like", name)], spec["label"]) for name, spec in book.items()}
+    book = dict(_load(CODES[block]))
+    others = book.pop("based_on", None)
+    base = {} if others is None else codebook(others["block"])
+    return {name: item for name, item in base.items() if name not in others["without"]} | {
+        name: _item(book[spec.get("like", name)], spec["label"]) for name, spec in book.items()
+    }
 
 
 @cache
-def variables() -> dict[str, Variable]:
+def variables(series: Series = "teds_d") -> dict[str, Variable]:
     """Every variable of the records, by name."""
-    return {name: _variable(name, spec) for name, spec in _load("teds_d").items()}
+    book = dict(_load(series))
+    others = book.pop("as_in", None)
+    if others is not None:
+        book = _as_in(**others) | book
+    return {name: _variable(name, spec, series) for name, spec in book.items()}
+
+
+def _as_in(series: Series, block: str, variables: list[str]) -> dict[str, dict[str, Any]]:
+    """Variables whose codes mean what they mean in a block of another series."""
+    book = _load(series)
+    found = {}
+    for name in variables:
+        words = book[name]["words"]
+        found[name] = {**book[name], "words": words.get(block, words)}
+    return found
 
 
 def fold(text: str) -> str:
@@ -226,10 +255,10 @@ def _item(spec: dict[str, Any], label: str) -> Item:
     )
 
 
-def _variable(name: str, spec: dict[str, Any]) -> Variable:
+def _variable(name: str, spec: dict[str, Any], series: Series) -> Variable:
     bands = {code: tuple(days) for code, days in spec.get("bands", {}).items()}
     codings, said = {}, {}
-    for block in dict.fromkeys(vintage.block for vintage in vintages()):
+    for block in dict.fromkeys(vintage.block for vintage in vintages(series)):
         items = [codebook(block)[column] for column in spec["columns"] if column in codebook(block)]
         if items:
             words = spec.get("words", {f"1-{max(bands)}": None} if bands else {})

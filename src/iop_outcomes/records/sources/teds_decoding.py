@@ -1,4 +1,4 @@
-"""The cells of a TEDS-D file to the records' words, block of rows by block of rows."""
+"""The cells of a TEDS file to the records' words, block of rows by block of rows."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.deidentification import refuse_identifiers
+from iop_outcomes.records.sources.teds_cells import Cells
 from iop_outcomes.records.sources.teds_contract import (
     WHOLE,
     Coding,
+    Series,
     Variable,
     Vintage,
     vintage_of_year,
     vintages,
+    year_column,
 )
-from iop_outcomes.records.sources.teds_files import Cells, open_file
+from iop_outcomes.records.sources.teds_files import open_file
 
 NOT_COLLECTED = "not collected"  # the vintage has no such column
 LEFT_OUT = "not in this file"  # the vintage has it, this file does not
-YEAR = "DISYR"
 MISSING, STRANGER = -1, -2
 NOTHING = Coding(codes={-9: None}, labels={})  # what others fill such columns with
 
@@ -30,13 +32,13 @@ Rows = NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True)
-class Discharges:
+class Decoded:
     """What one file says.
 
     Attributes
     ----------
     year
-        Year of discharge of each row.
+        Year of discharge, or admission, of each row.
     position
         Variable to the place of each row's word among the variable's `words`, followed by
         NOT_COLLECTED and LEFT_OUT; -1 is missing.
@@ -66,7 +68,7 @@ class Tally:
     as_label: set[str] = field(default_factory=set)
 
 
-def decode_file(path: Path, asked: dict[str, Variable]) -> Discharges:
+def decode_file(path: Path, asked: dict[str, Variable], series: Series = "teds_d") -> Decoded:
     """Read the variables asked for.
 
     Raises
@@ -74,24 +76,24 @@ def decode_file(path: Path, asked: dict[str, Variable]) -> Discharges:
     RecordsError
         A year, a code or a label is not in the codebooks, a column is missing, or there is no row.
     IdentifierError
-        A column that TEDS-D does not have is named as an identifier.
+        A column that the series does not have is named as an identifier.
     """
-    file = open_file(path)
-    if YEAR not in file.columns:
+    file, year = open_file(path), year_column(series)
+    if year not in file.columns:
         raise RecordsError(
-            f"{path} lacks the column(s) ['{YEAR}']; is the header line there, and spelled so?"
+            f"{path} lacks the column(s) ['{year}']; is the header line there, and spelled so?"
         )
-    _refuse_named_identifiers(list(file.columns), path)
+    _refuse_named_identifiers(list(file.columns), path, series)
     column = {
         name: next((own for own in variable.columns if own in file.columns), None)
         for name, variable in asked.items()
     }
-    written = {file.columns[own]: own for own in [YEAR, *filter(None, column.values())]}
+    written = {file.columns[own]: own for own in [year, *filter(None, column.values())]}
     years, positions, tally = [], {name: [] for name in asked}, Tally()
     for block in file.blocks(list(written)):
         cells = {written[name]: found for name, found in block.items()}
-        years.append(_years(cells[YEAR], path))
-        rows = _rows_by_vintage(years[-1])
+        years.append(years_of(cells[year], path, series))
+        rows = rows_by_vintage(years[-1], series)
         for name, variable in asked.items():
             for vintage in rows:
                 _refuse_absence(variable, vintage, column[name], path)
@@ -102,33 +104,36 @@ def decode_file(path: Path, asked: dict[str, Variable]) -> Discharges:
     if not sum(map(len, years)):
         raise RecordsError(f"{path} has a header and no rows; export it again")
     _judge(tally, path)
-    return Discharges(
+    return Decoded(
         np.concatenate(years), {name: np.concatenate(positions.pop(name)) for name in asked}
     )
 
 
-def _refuse_named_identifiers(columns: list[str], path: Path) -> None:
-    """No cell of a column that TEDS-D does not have is read; its name is looked at all the same."""
-    published = {column for vintage in vintages() for column in vintage.columns}
+def _refuse_named_identifiers(columns: list[str], path: Path, series: Series) -> None:
+    """No cell of a column that no vintage has is read; its name is looked at all the same."""
+    published = {column for vintage in vintages(series) for column in vintage.columns}
     others = [column for column in columns if column not in published]
     if others:
         refuse_identifiers(pd.DataFrame([["0"] * len(others)], columns=others), source=str(path))
 
 
-def _years(cells: Cells, path: Path) -> NDArray[np.int16]:
+def years_of(cells: Cells, path: Path, series: Series) -> NDArray[np.int16]:
+    """The year of each row; refuses a file with one whose codes are not known."""
     wholes = [WHOLE.fullmatch(cell) for cell in cells.distinct]
     years = np.array([int(whole[1][:5]) if whole else 0 for whole in wholes] + [0], np.int32)
-    year = years[cells.position]
-    known = vintage_of_year()
+    year, known = years[cells.position], vintage_of_year(series)
     if not set(np.unique(year).tolist()) <= set(known):
         raise RecordsError(
-            f"{path}: column {YEAR} holds a year whose codes are not known; known are {list(known)}"
+            f"{path}: column {year_column(series)} holds a year whose codes are not known; known "
+            f"are {list(known)}"
         )
     return year.astype(np.int16)
 
 
-def _rows_by_vintage(year: NDArray[np.int16]) -> dict[Vintage, Rows]:
-    found = list(dict.fromkeys(vintage_of_year()[one] for one in np.unique(year).tolist()))
+def rows_by_vintage(year: NDArray[np.int16], series: Series) -> dict[Vintage, Rows]:
+    """Which rows each vintage among these years describes."""
+    known = vintage_of_year(series)
+    found = list(dict.fromkeys(known[one] for one in np.unique(year).tolist()))
     if len(found) == 1:
         return {found[0]: slice(None)}
     return {vintage: np.isin(year, vintage.years) for vintage in found}
@@ -175,7 +180,8 @@ def _positions(
             place = _places(cells.distinct, which, own, variable, NOTHING, Tally())
             positions[rows] = np.where(place[which] == STRANGER, STRANGER, len(variable.words))
             strangers = tally.uncollected
-        strangers[variable.name, own] += int((positions[rows] == STRANGER).sum())
+        if (place == STRANGER).any():
+            strangers[variable.name, own] += int((positions[rows] == STRANGER).sum())
     return positions
 
 
@@ -190,8 +196,9 @@ def _places(
     """Place of the word of each distinct cell; the last is that of the empty cell."""
     place_of = {word: place for place, word in enumerate(variable.words)} | {None: MISSING}
     places = np.full(len(distinct) + 1, MISSING, np.int8)
-    rows = np.bincount(which + 1, minlength=len(distinct) + 1)[1:]
-    for number in np.flatnonzero(rows):
+    there = np.zeros(len(distinct) + 1, bool)
+    there[which] = True
+    for number in np.flatnonzero(there[:-1]):
         cell = distinct[number]
         if not cell.strip():
             continue

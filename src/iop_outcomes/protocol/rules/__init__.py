@@ -1,0 +1,1 @@
+"""What a careful reviewer would say of a protocol before any record is read."""
