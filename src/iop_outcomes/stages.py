@@ -187,7 +187,12 @@ def check(study: Study) -> Checked:
 
 
 def quality(study: Study) -> str:
-    """What the records say of themselves, as far as it may leave; nothing where there are none."""
+    """What the records say of themselves, as far as it may leave; nothing where there are none.
+
+    A params file of another folder is of another study, whatever records lie here.
+    """
+    if study.params.resolve().parent != study.data.root.resolve().parent:
+        return ""
     try:
         tables = {name: study.data.table("records", name) for name in ACCOUNTS}
     except WorkspaceError:
