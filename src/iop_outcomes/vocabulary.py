@@ -47,6 +47,8 @@ class ExitReason(StrEnum):
     NOT_RECORDED = "left, reason not recorded"
 
 
+NOT_COLLECTED = "not collected"  # nobody there asked for it: not missing, not there
+LEFT_OUT = "not in this file"  # asked for and published, but not in the file that was read
 NO_EXIT = "no exit recorded"  # the stay is open, or the source does not say how it ended
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from iop_outcomes.cohort import assembly
 from iop_outcomes.protocol.linting import RULES, lint, lint_alternatives
 from iop_outcomes.protocol.parsing import parse_draft, read_alternatives, read_draft
-from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT, variables
+from iop_outcomes.protocol.rules.columns import variables
 from iop_outcomes.protocol.rules.finding import Severity
 from iop_outcomes.protocol.rules.sources import sight
 
@@ -154,13 +153,6 @@ def test_a_covariate_that_care_decides_is_a_warning(found, term):
 )
 def test_a_covariate_that_says_it_was_before_is_taken_at_its_word(found, term):
     assert found({"analysis.covariates": ["age_years", term]}) == set()
-
-
-def test_columns_that_the_cohort_hides_are_known_to_the_rules():
-    """Two lists of one thing: what the cohort drops, and what the rules call later."""
-    hidden = assembly.AFTER_TIME_ZERO - {"first_observed_day"}
-    assert hidden <= AFTER_TIME_ZERO
-    assert assembly.AT_EXIT == AT_EXIT
 
 
 @pytest.mark.parametrize(

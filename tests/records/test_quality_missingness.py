@@ -8,15 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iop_outcomes.records.quality.accounting import anonymity_of
-from iop_outcomes.records.quality.counting import count_broken
 from iop_outcomes.records.quality.missingness import (
-    NOT_COLLECTED,
     NOT_RECORDED,
+    UNASKED,
     missingness,
     missingness_of,
 )
 from iop_outcomes.records.schema import MISSINGNESS
-from iop_outcomes.records.sources import teds_decoding
 
 STAYS = """
     level_of_care        | state | sex    | phq9 | homeless
@@ -121,10 +119,6 @@ def test_stays_are_told_apart_by_facility_and_else_by_state(stays):
     assert nowhere["place"].isna().all()
 
 
-def test_the_words_for_what_was_not_collected_are_those_of_the_sources():
-    assert NOT_COLLECTED == (teds_decoding.NOT_COLLECTED, teds_decoding.LEFT_OUT)
-
-
 CELL = st.sampled_from(["a", "not collected", "not in this file", None])
 ROW = st.tuples(st.sampled_from(["inpatient", "outpatient"]), st.sampled_from(["F1", None]),
                 CELL, CELL, st.one_of(st.none(), st.floats(0, 9)))  # fmt: skip
@@ -146,32 +140,9 @@ def test_the_parts_of_any_table_add_up_and_engines_agree(rows):
         total = cells.loc[~level & ~place, numbers].iloc[0]
         assert total["rows"] == len(table)
         assert total["missing"] == table[variable].isna().sum()
-        assert total["not_collected"] == table[variable].isin(NOT_COLLECTED).sum()
+        assert total["not_collected"] == table[variable].isin(UNASKED).sum()
         for part in (level & ~place, ~level & place, level & place):
             assert cells.loc[part, numbers].sum().tolist() == total.tolist()
-
-
-# ---------------------------------------------------------------- rules of single rows
-
-
-def test_rows_that_break_a_rule_by_themselves_are_counted_on_every_engine(engine, drawn):
-    stays = drawn("""
-        level_of_care          | start_day | end_day | age_years
-        short-term residential | 0         | 91      | 40
-        short-term residential | 0         | 90      | 11
-        outpatient             | 5         | 4       | 10
-        outpatient             | 5         |         |
-    """)
-    assert count_broken(engine(stays)).to_numpy().tolist() == [
-        ["stays", "a stay that ends before it starts", "warning", 1],
-        ["stays", "a stay longer than is plausible at its level of care", "warning", 1],
-        ["stays", "an admission at an age below that of the field's registers", "warning", 2],
-    ]
-
-
-def test_a_table_that_breaks_nothing_has_no_broken_rules(engine):
-    scores = pd.DataFrame({"instrument": ["phq9"], "score": [27.0]})
-    assert len(count_broken(engine(scores), "scores")) == 0
 
 
 # ---------------------------------------------------------------- k-anonymity of the records

@@ -1,8 +1,9 @@
 """Half of CTN-0094: what its README says, its traps, and the published words of weekly urines.
 
 The published words (Balise et al.; CTNote) hold a week to be negative where a visit was attended
-and no opioid was found. Three letters of 28,848 differ, because the findings and visits that were
-published later have other days for three people than those from which the words were made.
+and no opioid was found: a rule found by trying, against the words themselves. Three letters of
+28,848 differ from it, in three people whose findings or visits here say otherwise; why is not
+known.
 """
 
 from copy import deepcopy

@@ -10,6 +10,7 @@ from iop_outcomes.cohort.episodes import link_episodes
 from iop_outcomes.cohort.follow_up import follow_up, happenings
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.execution import refuse_unexecuted
+from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT
 from iop_outcomes.protocol.specification import Protocol, Strategies
 from iop_outcomes.records.schema import PERSONS, STAYS, Records
 from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, LevelOfCare, Status
@@ -21,11 +22,8 @@ DERIVED = (
     "prior_episodes",
 )
 KEPT = {"arm", "index_day", "prior_episodes"}
-AFTER_TIME_ZERO = {
-    *("end_day", "exit_reason", "length_low_days", "length_high_days", "discharge_year"),
-    *("first_observed_day", "last_observed_day"),
-}
-AT_EXIT = "_at_exit"  # how names of columns end that were recorded at discharge
+# Known at time zero and no trait of a person.
+ADMINISTRATIVE = ("stay_id", "person_row", "start_day", "first_observed_day")
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
     )
     _exits_have_days(eligible, protocol)
     _someone_has_each(ends, protocol)
-    hidden = AFTER_TIME_ZERO | {*DERIVED, "stay_id", "person_row", "start_day"} - KEPT
+    hidden = AFTER_TIME_ZERO | {*DERIVED, *ADMINISTRATIVE} - KEPT
     known = [
         column
         for column in eligible.columns

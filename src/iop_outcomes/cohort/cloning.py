@@ -18,8 +18,6 @@ from iop_outcomes.cohort.strategies import ARTIFICIALLY_CENSORED, DecisionWindow
 from iop_outcomes.errors import CohortError
 from iop_outcomes.vocabulary import Arm, Status
 
-CENSORINGS = ["arm", "artificially_censored_day", "reason", "source", "source_row"]
-
 
 def grace_clones(starts: pd.DataFrame, grace: GracePeriod, by: Keys = BY_PERSON) -> pd.DataFrame:
     """Clone everyone into both arms and say when their own data contradict each.

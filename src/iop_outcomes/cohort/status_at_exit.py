@@ -4,9 +4,8 @@ import pandas as pd
 
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.definitions.event_rules import StatusAtExit
+from iop_outcomes.protocol.rules.columns import AT_EXIT
 from iop_outcomes.vocabulary import Status
-
-AT_EXIT = "_at_exit"
 
 
 def status_at_exit(stays: pd.DataFrame, rule: StatusAtExit) -> pd.Series:

@@ -55,14 +55,6 @@ class DecisionWindow:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Initiate:
-    """Enter a level of care; whatever follows is part of the strategy (as in intention to treat).
-
-    Nothing a person does after time zero contradicts it, so nobody is censored artificially.
-    """
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Sustain:
     """Per protocol: stay in the care entered until its planned end, up to a day.
 

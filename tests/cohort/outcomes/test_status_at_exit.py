@@ -5,7 +5,7 @@ import pytest
 from iop_outcomes.cohort.status_at_exit import status_at_exit
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.definitions.reading import definition, read_definitions
-from iop_outcomes.records.sources import teds_decoding
+from iop_outcomes.vocabulary import LEFT_OUT, NOT_COLLECTED
 
 AT_EXIT = [one for one in read_definitions().values() if one.rule.by == "status at exit"]
 
@@ -78,8 +78,7 @@ def test_use_at_discharge_is_some_or_daily(status):
 
 
 def test_what_was_not_collected_is_spelled_as_the_source_spells_it():
-    spelled = (teds_decoding.NOT_COLLECTED, teds_decoding.LEFT_OUT)
-    assert {one.rule.unrecorded for one in AT_EXIT} == {spelled}
+    assert {one.rule.unrecorded for one in AT_EXIT} == {(NOT_COLLECTED, LEFT_OUT)}
 
 
 def test_a_source_without_the_column_cannot_be_asked(status):

@@ -65,24 +65,17 @@ def _after_death(table: str) -> Broken:
     )
 
 
-def _event_after_death(tables: Tables, _: Limits) -> nw.LazyFrame:
-    return (
+def _event_after_death(which: nw.Expr) -> Broken:
+    return lambda tables, _: (
         tables["events"]
-        .filter(nw.col("kind") != str(EventKind.DEATH))
+        .filter(which)
         .join(days_of_death(tables, exits_too=False), on="person_id")
         .filter(nw.col("day") > nw.col("death_day"))
         .select("row")
     )
 
 
-def _later_death(tables: Tables, _: Limits) -> nw.LazyFrame:
-    return (
-        tables["events"]
-        .filter(nw.col("kind") == str(EventKind.DEATH))
-        .join(days_of_death(tables, exits_too=False), on="person_id")
-        .filter(nw.col("day") > nw.col("death_day"))
-        .select("row")
-    )
+A_DEATH = nw.col("kind") == str(EventKind.DEATH)
 
 
 def _ends_after_death(tables: Tables, _: Limits) -> nw.LazyFrame:
@@ -154,7 +147,7 @@ def after_death(table: str) -> Rule:
         f"{ROW.get(table, f'a row of {table}')} after death",
         table,
         Severity.QUARANTINE,
-        _event_after_death if table == "events" else _after_death(table),
+        _event_after_death(~A_DEATH) if table == "events" else _after_death(table),
     )
 
 
@@ -163,7 +156,7 @@ LATER_DEATH = Rule(
     "a death after the person's first day of death",
     "events",
     Severity.WARNING,
-    _later_death,
+    _event_after_death(A_DEATH),
 )
 ENDS_AFTER_DEATH = Rule(
     "ends_after_death", "a stay that ends after death", "stays", Severity.WARNING, _ends_after_death

@@ -8,9 +8,9 @@ from narwhals.typing import IntoFrame
 
 from iop_outcomes.records.engine import counted, lazily
 from iop_outcomes.records.schema import MISSINGNESS, TABLES, conform, empty_table
+from iop_outcomes.vocabulary import LEFT_OUT, NOT_COLLECTED
 
-# Words that sources write where a value was never asked for: it is not missing, it is not there.
-NOT_COLLECTED = ("not collected", "not in this file")
+UNASKED = (NOT_COLLECTED, LEFT_OUT)
 NOT_RECORDED = "not recorded"  # the place of rows without one
 LEVEL = "level_of_care"
 PLACES = ("facility_id", "state")
@@ -21,7 +21,7 @@ def missingness(
     frame: IntoFrame,
     table: str = "stays",
     place: str | None = None,
-    not_collected: Sequence[str] = NOT_COLLECTED,
+    not_collected: Sequence[str] = UNASKED,
 ) -> pd.DataFrame:
     """Count the rows without a value, by variable, level of care and place.
 

@@ -49,8 +49,6 @@ class Rule:
         The severities that a protocol may give it: where the records cannot hold such rows, a
         warning would not do; where tables are judged that are sorted after its own, its rows
         cannot be set aside.
-    condition
-        Limits to an expression over one row, where no other row matters; else None.
     further_limits
         Names of limits that the protocol may add; None if it may add any.
     """
@@ -62,7 +60,6 @@ class Rule:
     broken: Callable[[Tables, Limits], nw.LazyFrame]
     limits: Limits = field(default_factory=dict)
     allowed: tuple[Severity, ...] = tuple(Severity)
-    condition: Callable[[Limits], nw.Expr] | None = None
     further_limits: tuple[str, ...] | None = ()
 
 
@@ -81,6 +78,4 @@ def rule_of_one_row(
     def broken(tables: Tables, limits: Limits) -> nw.LazyFrame:
         return tables[table].filter(condition(limits)).select("row")
 
-    return Rule(
-        key, name, table, severity, broken, limits or {}, allowed, condition, further_limits
-    )
+    return Rule(key, name, table, severity, broken, limits or {}, allowed, further_limits)

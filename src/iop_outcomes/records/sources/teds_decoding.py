@@ -23,8 +23,6 @@ from iop_outcomes.records.sources.teds_contract import (
 )
 from iop_outcomes.records.sources.teds_files import open_file
 
-NOT_COLLECTED = "not collected"  # the vintage has no such column
-LEFT_OUT = "not in this file"  # the vintage has it, this file does not
 MISSING, STRANGER = -1, -2
 NOTHING = Coding(codes={-9: None}, labels={})  # what others fill such columns with
 

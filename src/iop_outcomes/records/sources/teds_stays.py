@@ -21,11 +21,10 @@ from iop_outcomes.records.quality.missingness import missingness_of
 from iop_outcomes.records.schema import Records, empty_table
 from iop_outcomes.records.sources.teds_contract import Series, Variable
 from iop_outcomes.records.sources.teds_decoding import (
-    LEFT_OUT,
-    NOT_COLLECTED,
     Decoded,
     decode_file,
 )
+from iop_outcomes.vocabulary import LEFT_OUT, NOT_COLLECTED
 
 
 def read_stays(
