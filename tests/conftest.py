@@ -7,12 +7,22 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from hypothesis import settings
+from pydantic import TypeAdapter
+
+from iop_outcomes.records.quality import Quality, set_aside
 
 # A busy machine is slow and not wrong.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 ROOT = Path(__file__).resolve().parents[1]
+QUALITY = TypeAdapter(Quality)
+OPTIONAL = ("facility_id", "end_day", "exit_reason", "admission_year", "age_years")
+PERSONS = """
+    person_id | first_observed_day | last_observed_day
+    P         | 0                  | 100
+    Q         | 0                  | 50
+"""
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +56,19 @@ def drawn():
         return table.astype(whole)
 
     return parse
+
+
+@pytest.fixture(scope="session")
+def sort(drawn):
+    """Set aside what cannot be so in tables drawn with bars; nothing is too much."""
+
+    def of(largest_share=1.0, quality=None, **tables):
+        found = {name: drawn(text) for name, text in {"persons": PERSONS, **tables}.items()}
+        stays = found["stays"]
+        absent = dict.fromkeys(name for name in OPTIONAL if name not in stays)
+        if "stay_id" not in stays:
+            absent["stay_id"] = [f"S{k}" for k in range(len(stays))]
+        found["stays"] = stays.assign(**absent)
+        return set_aside(found, largest_share, quality=QUALITY.validate_python(quality or {}))
+
+    return of

@@ -124,7 +124,7 @@ def report(study: Study) -> None:
     """Release the tables and figures, and write the report."""
     data, protocol = study.data, read_protocol(study.params)
     findings = Findings(
-        attrition=data.table("cohort", "attrition"),
+        **{name: data.table("cohort", name) for name in ("attrition", "agreement", "time_at_risk")},
         **{
             name: data.table("weighting", name) for name in ("balance", "sample_size", "propensity")
         },

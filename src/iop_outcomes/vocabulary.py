@@ -62,6 +62,13 @@ class EventKind(StrEnum):
     DEATH = "death"
 
 
+class Modality(StrEnum):
+    """How a service was given."""
+
+    IN_PERSON = "in person"
+    TELEHEALTH = "telehealth"  # by video or by telephone
+
+
 class Arm(StrEnum):
     """Side of the comparison; every effect is intervention minus (or over) comparator."""
 
@@ -74,6 +81,7 @@ class Status(StrEnum):
 
     EVENT = "event"
     COMPETING = "competing event"
+    ARTIFICIALLY_CENSORED = "artificially censored"  # the strategy was left, not the records
     CENSORED = "censored"
     NO_EVENT = "no event"  # outcomes read at exit, which have no clock
     MISSING = "missing"  # nothing is known after time zero
@@ -104,6 +112,7 @@ class Method(StrEnum):
 
     UNADJUSTED = "unadjusted"
     IPTW = "iptw"  # inverse probability of treatment, tilted to the estimand
+    PER_PROTOCOL = "per_protocol"  # followed while the strategy was, and weighted for leaving it
 
 
 class Direction(StrEnum):

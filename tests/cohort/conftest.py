@@ -3,12 +3,17 @@
 Two people stand by in every cohort, so that neither arm is empty and somebody has the outcome:
 one in intensive outpatient and one in short-term residential care, both admitted on day 0 after
 years without treatment, both back to use on day 40. `seen` leaves them out again.
+
+Episodes are built of drawn stays without bystanders: of person P at facility A, and nothing is
+recorded of an exit, unless drawn.
 """
 
 import pandas as pd
 import pytest
 
 from iop_outcomes.cohort.assembly import assemble_cohort
+from iop_outcomes.cohort.episode_rules import EpisodeRules
+from iop_outcomes.cohort.episodes import build_episodes
 from iop_outcomes.cohort.follow_up import follow_up, happenings
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.parsing import parse_protocol
@@ -113,7 +118,7 @@ def records(drawn):
     all, or values by person.
     """
 
-    def of(stays=None, *, events=None, scores=None, bystanders=True, **persons):
+    def of(stays=None, *, events=None, scores=None, services=None, bystanders=True, **persons):
         both = [drawn(text) for text in [stays] if text] + [IN_CARE] * bystanders
         stays = pd.concat([_complete(table) for table in both], ignore_index=True)
         ids = stays["person_id"].drop_duplicates()
@@ -125,6 +130,7 @@ def records(drawn):
             stays=stays.assign(stay_id=range(len(stays)), facility_id=None, admission_year=2023),
             events=pd.concat([drawn(events or "person_id | day | kind")] + [RELAPSES] * bystanders),
             **({"scores": drawn(scores)} if scores else {}),
+            **({"services": drawn(services)} if services else {}),
         )
 
     return of
@@ -180,3 +186,37 @@ def entered(assembled, seen):
         return seen(assembled(stays, **given).persons)["person_id"].tolist()
 
     return of
+
+
+@pytest.fixture(scope="session")
+def built(drawn):
+    """Build episodes of the drawn stays under changed rules."""
+
+    def of(stays, persons=None, **rules):
+        table = drawn(stays)
+        usual = {"person_id": "P", "facility_id": "A", "end_day": None, "exit_reason": None}
+        table = table.assign(**{name: usual[name] for name in usual if name not in table})
+        persons = None if persons is None else drawn(persons)
+        return build_episodes(table.astype({"end_day": "Int64"}), EpisodeRules(**rules), persons)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def expect_segments(built, expect):
+    """Hold the segments of drawn stays against drawn segments."""
+
+    def equal(stays, segments, **rules):
+        expect(built(stays, **rules).segments, segments)
+
+    return equal
+
+
+@pytest.fixture(scope="session")
+def expect_episodes(built, expect):
+    """Hold the episodes of drawn stays against drawn episodes."""
+
+    def equal(stays, episodes, persons=None, **rules):
+        expect(built(stays, persons, **rules).episodes, episodes)
+
+    return equal

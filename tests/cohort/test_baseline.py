@@ -12,7 +12,7 @@ def known(drawn):
 
     def of(scores, window_days=14):
         scores = conform("scores", drawn(scores))
-        index = scores[["person_id"]].drop_duplicates().assign(start_day=0)
+        index = scores[["person_id"]].drop_duplicates().assign(index_day=0)
         table = baseline_scores(index, scores, window_days)
         return {person: row.dropna().to_dict() for person, row in table.iterrows()}
 
@@ -74,6 +74,6 @@ def test_of_two_scores_on_one_day_the_later_row_counts(known):
 
 
 def test_without_scores_nothing_is_known(drawn):
-    index = drawn("person_id | start_day\nP | 0")
+    index = drawn("person_id | index_day\nP | 0")
     table = baseline_scores(index, empty_table("scores"), 14)
     assert (len(table), len(table.columns)) == (0, 0)

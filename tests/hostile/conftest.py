@@ -82,7 +82,10 @@ class Study:
 
     def map_stays(self, file: str, sheet: str | None = None) -> None:
         """Let the stays be read from another file, in our columns."""
-        names = {name: {**dict(zip(TABLES[name], TABLES[name], strict=True))} for name in TABLES}
+        names = {
+            name: {column: column for column, spec in TABLES[name].items() if not spec.optional}
+            for name in TABLES
+        }
         self.source = {
             "kind": "site_export",
             "tables": {

@@ -69,14 +69,13 @@ def test_an_alternative_that_goes_wrong_is_named(study, command, change):
 
 def test_what_is_not_executed_stops_the_stations_in_words(study, command, change):
     command(study, "records")
-    change(study, "protocol.strategies.kind", "grace_period")
-    change(study, "protocol.strategies.grace_days", 14)
+    change(study, "protocol.time_zero.at", "decision or referral")
     for station in ("records", "cohort", "robustness"):
         result = command(study, station)
         assert result.status == 2
         assert result.err == (
-            "iop-outcomes: protocol.strategies.kind: `grace_period` is not executed yet; write "
-            "`initiate`, and read the result as the effect of starting\n"
+            "iop-outcomes: protocol.time_zero.at: `decision or referral` is not executed for "
+            "`kind: initiate`; write `start of the index stay`\n"
         )
 
 

@@ -80,21 +80,74 @@ def test_help_says_how_many_outcomes_are_not_known(walked):
 
 def test_teds_d_gives_completion_and_exits_by_level_of_care(walked, shared):
     data = walked("teds_d")
-    rows = pd.concat(
-        pd.read_csv(shared / "data" / file)[["AGE", "SERVICES", "REASON"]]
-        for file in FILES["teds_d"]
-    )
-    adults = rows[rows["AGE"] >= 3]
-    estimates = pd.read_parquet(data / "comparison/estimates.parquet")
-    estimates = estimates[estimates["method"] == "unadjusted"].set_index("measure")["estimate"]
-    for measure, services in (("risk_intervention", [6]), ("risk_comparator", [4, 5])):
+    adults = adult_discharges(shared)
+    completed = unadjusted(data, "completion")
+    for measure, services in TEDS_ARMS.items():
         arm = adults[adults["SERVICES"].isin(services)]
-        assert estimates[measure] == pytest.approx((arm["REASON"] == 1).mean())
+        assert completed[measure] == pytest.approx((arm["REASON"] == 1).mean())
 
     exits = pd.read_parquet(data / "comparison/exits.parquet")
     dropped = exits[exits["reason"] == "dropped out"].set_index("level_of_care")["people"]
     for service, level in ((6, "intensive outpatient"), (4, "short-term residential")):
         assert dropped[level] == ((adults["SERVICES"] == service) & (adults["REASON"] == 2)).sum()
+
+
+def test_teds_d_gives_retention_past_a_day_by_level_of_care(walked, shared):
+    """Lengths are exact to day 30 and bands beyond; an unknown length is missing, not a no."""
+    data = walked("teds_d")
+    adults = adult_discharges(shared)
+    known = adults[adults["LOS"].between(1, 37)]
+    follow_up = pd.read_parquet(data / "cohort/follow_up.parquet")
+    persons = pd.read_parquet(data / "cohort/persons.parquet")[["person_id", "level_of_care"]]
+    for outcome, first_code in (("retained_30", 31), ("retained_90", 34)):
+        retained = unadjusted(data, outcome)
+        for measure, services in TEDS_ARMS.items():
+            lengths = known.loc[known["SERVICES"].isin(services), "LOS"]
+            assert retained[measure] == pytest.approx((lengths >= first_code).mean())
+        told = follow_up[follow_up["outcome"] == outcome].merge(persons, on="person_id")
+        by_level = pd.crosstab(told["level_of_care"], told["status"])
+        for service, level in TEDS_LEVELS.items():
+            stays = adults[adults["SERVICES"] == service]
+            lengths = known.loc[known["SERVICES"] == service, "LOS"]
+            assert by_level.loc[level, "event"] == (lengths >= first_code).sum()
+            assert by_level.loc[level, "missing"] == len(stays) - len(lengths)
+
+
+def test_teds_d_asked_for_relapse_refuses_in_words(walked, root, tmp_path, command):
+    """One discharge a row, nothing after it: a relapse cannot be read, by event or definition."""
+    walked("teds_d")
+    example = (root / "src/iop_outcomes/protocol/examples/teds_d.yaml").read_text("utf-8")
+    for relapse in ("definition: use again, events: [return to use]", "definition_id: REL-FIRST"):
+        asked = f"    relapse: {{{relapse}, horizon_days: 180}}\n  estimand"
+        (tmp_path / "params.yaml").write_text(example.replace("  estimand", asked, 1), "utf-8")
+        result = command(tmp_path, "cohort")
+        assert result.status == 2
+        assert "protocol.outcomes.relapse" in result.err
+        assert "relapse" in command(tmp_path, "check").out
+
+
+TEDS_ARMS = {"risk_intervention": [6], "risk_comparator": [4, 5]}
+TEDS_LEVELS = {
+    6: "intensive outpatient",
+    4: "short-term residential",
+    5: "long-term residential",
+}
+
+
+def adult_discharges(shared):
+    """The rows of the sample as the file codes them."""
+    rows = pd.concat(
+        pd.read_csv(shared / "data" / file)[["AGE", "SERVICES", "REASON", "LOS"]]
+        for file in FILES["teds_d"]
+    )
+    return rows[rows["AGE"] >= 3]
+
+
+def unadjusted(data, outcome):
+    """The unadjusted estimates of an outcome, by measure."""
+    table = pd.read_parquet(data / "comparison/estimates.parquet")
+    table = table[(table["method"] == "unadjusted") & (table["outcome"] == outcome)]
+    return table.set_index("measure")["estimate"]
 
 
 def test_ctn_0027_retains_as_many_as_was_published(walked):
@@ -104,11 +157,14 @@ def test_ctn_0027_retains_as_many_as_was_published(walked):
     """
     data = walked("ctn0094")
     arms = pd.read_parquet(data / "comparison/arms.parquet")
-    arms = arms[arms["method"] == "unadjusted"].set_index("arm")
+    left = arms["outcome"] == "leaving_treatment"
+    arms = arms[left & (arms["method"] == "unadjusted")].set_index("arm")
     assert arms["people"].to_dict() == {"intervention": 368, "comparator": 278}
     assert arms["censored"].to_dict() == {"intervention": 4, "comparator": 2}  # never had a dose
     estimates = pd.read_parquet(data / "comparison/estimates.parquet")
-    estimates = estimates[estimates["method"] == "unadjusted"].set_index("measure")["estimate"]
+    left = estimates["outcome"] == "leaving_treatment"
+    estimates = estimates[left & (estimates["method"] == "unadjusted")]
+    estimates = estimates.set_index("measure")["estimate"]
     assert 1 - estimates["risk_comparator"] == pytest.approx(0.746, abs=5e-4)
     assert 1 - estimates["risk_intervention"] == pytest.approx(0.495, abs=5e-4)
     for measure, published in (("risk_comparator", 0.74), ("risk_intervention", 0.46)):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from iop_outcomes.protocol.definitions.reading import read_definitions
 from iop_outcomes.protocol.linting import RULES, lint, lint_alternatives
 from iop_outcomes.protocol.parsing import parse_draft, read_alternatives, read_draft
 from iop_outcomes.protocol.rules.columns import variables
+from iop_outcomes.protocol.rules.definitions import evidence
 from iop_outcomes.protocol.rules.finding import Severity
 from iop_outcomes.protocol.rules.sources import sight
 
@@ -79,8 +81,16 @@ def test_a_moment_that_is_not_time_zero_is_an_error(found, changes, place):
     assert ("misaligned-time-zero", "error", place) in found(changes)
 
 
-def test_moving_time_zero_alone_leaves_all_others_behind(found):
-    rules = found({"time_zero.at": "exit from the index stay"})
+def test_moving_time_zero_alone_leaves_behind_all_that_are_said_to_be_elsewhere(found):
+    start = "start of the index stay"
+    rules = found(
+        {
+            "time_zero.at": "exit from the index stay",
+            "eligibility.judged_at": start,
+            "assignment": {"at": start},
+            "follow_up": {"starts": start},
+        }
+    )
     places = {place for rule, _, place in rules if rule == "misaligned-time-zero"}
     assert places == {"eligibility.judged_at", "assignment.at", "follow_up.starts"}
 
@@ -105,6 +115,8 @@ def test_moving_all_four_moments_together_misaligns_nothing(found):
         ("level_of_care_at_exit", "error"),
         ("discontinuation", "error"),
         ("dropped_out", "error"),
+        ("stepped_down_within_14_days", "error"),
+        ("stepped_down", "warning"),
         ("sessions_attended", "warning"),
     ],
 )
@@ -113,7 +125,10 @@ def test_arms_told_apart_by_something_later_are_immortal_time(found, by, severit
     assert ("strategy-decided-later", severity, "strategies.by") in rules
 
 
-@pytest.mark.parametrize("by", ["programme", "strategy", "referral_source", "planned_sessions"])
+@pytest.mark.parametrize(
+    "by",
+    ["programme", "strategy", "referral_source", "planned_sessions", "prior_stay_within_90_days"],
+)
 def test_arms_told_apart_by_what_is_known_at_admission_are_not(found, by):
     assert found({"strategies.by": by}) == set()
 
@@ -185,10 +200,21 @@ def test_a_contrast_of_another_strategy_is_an_error(found):
     assert ("contrast-of-another-strategy", "error", "causal_contrast") in found(
         {"causal_contrast": "per protocol"}
     )
-    grace = {"strategies.kind": "grace_period", "strategies.grace_days": 14}
-    assert ("contrast-of-another-strategy", "error", "causal_contrast") in found(grace)
-    both = found({**grace, "causal_contrast": "per protocol"})
-    assert {rule for rule, _, _ in both} == {"not-executed"}
+    sustained = {"strategies.kind": "sustained", "strategies.sustained_days": 56}
+    assert ("contrast-of-another-strategy", "error", "causal_contrast") in found(sustained)
+    both = found({**sustained, "causal_contrast": "per protocol"})
+    assert "contrast-of-another-strategy" not in {rule for rule, _, _ in both}
+
+
+def test_leaving_is_no_outcome_of_a_strategy_of_staying(found):
+    sustained = {
+        "strategies.kind": "sustained",
+        "strategies.sustained_days": 56,
+        "causal_contrast": "per protocol",
+    }
+    rule = ("outcome-that-breaks-the-strategy", "error", "outcomes.discontinuation.events")
+    assert found(sustained) == {rule}
+    assert rule not in found({})
 
 
 # ---------------------------------------------------------------- what the source can show
@@ -440,6 +466,85 @@ def test_the_question_speaks_of_the_people_whose_effect_is_averaged(
     rules = found({"question": question, "estimand": estimand})
     expected = {("population-named-otherwise", "warning", "estimand")}
     assert rules == (expected if named_otherwise else set())
+
+
+# ---------------------------------------------------------------- definitions
+
+WITHOUT_TESTS = {
+    "stays": {"columns": {"end_day": "out", "exit_reason": "why"}},
+    "persons": {"columns": {"last_observed_day": "last"}},
+    "events": {"columns": {"kind": {"constant": "return to use"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "lacking"),
+    [
+        ("REL-USE", None),
+        ("REL-READ", None),
+        ("REL-FIRST", "tests or reported use"),
+        ("REL-OD", "overdose"),
+        ("REL-COMP", "emergency visit"),
+    ],
+)
+def test_a_definition_whose_evidence_is_not_in_the_source_is_an_error(
+    sound, changed, named, lacking
+):
+    values = changed({"protocol": sound}, "protocol.source.tables", WITHOUT_TESTS)
+    values = changed(values, "protocol.outcomes.relapse.other_definitions", [named])
+    findings = [
+        each
+        for each in lint(parse_draft(values["protocol"], "protocol"))
+        if each.rule == "definition-the-source-cannot-support"
+    ]
+    if lacking is None:
+        assert findings == []
+    else:
+        (finding,) = findings
+        assert finding.severity is Severity.ERROR
+        assert finding.place == "outcomes.relapse.other_definitions"
+        assert f"{named} needs" in finding.sentence
+        assert lacking in finding.sentence
+
+
+def test_a_register_of_discharges_supports_what_is_recorded_at_exit_and_nothing_later():
+    register = evidence({"kind": "teds_d", "files": ["a.csv"]})
+    supported = {one.id for one in read_definitions().values() if set(one.needs) <= register}
+    assert {"RET-COMP", "FUN-WORK", "REL-DIS"} <= supported
+    assert not supported & {"REL-0094", "REL-FIRST", "REL-READ", "MH-PHQ9-REM", "RET-IET"}
+
+
+def test_a_descriptive_definition_beside_an_outcome_is_told_for_agreement_only(found):
+    descriptive = {
+        "outcomes.relapse.horizon_days": None,
+        "outcomes.relapse.other_definitions": ["REL-DIS"],
+    }
+    place = "outcomes.relapse.other_definitions"
+    assert ("comparison-of-descriptive-outcomes", "warning", place) in found(descriptive)
+
+
+def test_what_becomes_of_the_dead_is_not_asked_of_a_definition_which_says_so_itself(sound, found):
+    """The dead give no urine, and a missed one counts as positive there."""
+    sound["outcomes"]["relapse"] = {
+        "definition_id": "REL-0094", "horizon_days": 90, "substances": ["opiates"],
+    }  # fmt: skip
+    composite = {"intercurrent_events.death.for_outcomes": {"relapse": "composite"}}
+    assert found(composite) == set()
+
+
+# ---------------------------------------------------------------- clocks
+
+
+def test_arms_compared_from_the_exit_are_described_and_nothing_is_claimed_of_them(found):
+    clock = {"outcomes.relapse.clock": "exit from the index stay"}
+    rule, place = "compared-from-the-exit", "outcomes.relapse.clock"
+    assert found(clock) == {(rule, "error", place)}, "a margin is set on it"
+    assert found(clock | {"noninferiority": {}}) == {(rule, "warning", place)}
+
+
+def test_days_in_care_that_are_taken_out_of_time_are_named(found):
+    clock = {"outcomes.relapse.clock": "days in the community"}
+    assert found(clock) == {("care-taken-out-of-time", "warning", "outcomes.relapse.clock")}
 
 
 # ---------------------------------------------------------------- alternatives

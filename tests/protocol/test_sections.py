@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iop_outcomes.cohort.episode_rules import GAP_SAME_LEVEL, EpisodeRules
+from iop_outcomes.protocol.execution import moments
 from iop_outcomes.protocol.intercurrent_events import Handling
 from iop_outcomes.protocol.outcomes import MissingOutcome
 from iop_outcomes.protocol.parsing import parse_draft, read_draft, read_protocol, written_out
@@ -46,13 +47,7 @@ def test_a_protocol_without_the_further_sections_says_what_is_done_anyway(writte
     assert protocol.follow_up.longest_days is None
     assert protocol.intercurrent_events == {}
     assert protocol.missing_data.rule("relapse") is MissingOutcome.COMPLETE_CASES
-    moments = (
-        protocol.time_zero.at,
-        protocol.eligibility.judged_at,
-        protocol.assignment.at,
-        protocol.follow_up.starts,
-    )
-    assert set(moments) == {Moment.START}
+    assert set(moments(protocol).values()) == {Moment.START}
 
 
 def test_a_protocol_written_out_reads_as_the_same_protocol(written, study):
@@ -119,6 +114,11 @@ def test_a_gap_of_an_unknown_level_names_the_known_ones(complaint_about):
 # ---------------------------------------------------------------- strategies
 
 
+GRACE = {
+    "kind": "grace_period", "grace_days": 14, "after": ["inpatient"], "comparator": [],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("strategies", "said"),
     [
@@ -127,9 +127,18 @@ def test_a_gap_of_an_unknown_level_names_the_known_ones(complaint_about):
         ({"kind": "sustained"},
          "the key `sustained_days` is missing; `kind: sustained` needs it"),
         ({"grace_days": 14},
-         "`grace_days` belongs to `kind: grace_period`, and the kind is initiate"),
-        ({"kind": "grace_period", "grace_days": 14, "sustained_days": 56},
-         "`sustained_days` belongs to `kind: sustained`, and the kind is grace_period"),
+         "`grace_days` does not belong to `kind: initiate`; leave it out"),
+        ({"kind": "grace_period", "grace_days": 14},
+         "the key `after` is missing; `kind: grace_period` needs it"),
+        ({**GRACE, "sustained_days": 56},
+         "`sustained_days` does not belong to `kind: grace_period`; leave it out"),
+        ({**GRACE, "comparator": ["outpatient"]},
+         "`comparator` does not belong to `kind: grace_period`; leave it out"),
+        ({"comparator": []}, "the key `comparator` is missing; `kind: initiate` needs it"),
+        ({**GRACE, "closing_days": 16},
+         "`closing_days`: a grace period to day 14 has no more than 15 days"),
+        ({**GRACE, "by": "strategy"},
+         "a grace period is told by `level_of_care`; leave `by` out"),
     ],
 )  # fmt: skip
 def test_each_kind_of_strategy_has_its_days_and_no_other(complaint_about, study, strategies, said):
@@ -243,13 +252,22 @@ def test_a_rule_for_missing_outcomes_that_is_not_executed_is_unknown(complaint_a
 # ---------------------------------------------------------------- what is not executed
 
 
+STEP_DOWN = {
+    "strategies.kind": "grace_period", "strategies.grace_days": 14,
+    "strategies.after": ["short-term residential"], "strategies.comparator": [],
+    "time_zero.at": "exit from the index stay", "causal_contrast": "per protocol",
+    "estimand": "ATE",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [
-        ({"strategies.kind": "grace_period", "strategies.grace_days": 14}, "strategies.kind"),
-        ({"strategies.kind": "sustained", "strategies.sustained_days": 56}, "strategies.kind"),
+        ({"strategies.kind": "sustained", "strategies.sustained_days": 56}, "causal_contrast"),
         ({"causal_contrast": "per protocol"}, "causal_contrast"),
-        ({"time_zero": {"episodes": {}}}, "time_zero.episodes"),
+        ({**STEP_DOWN, "time_zero.at": "start of the index stay"}, "time_zero.at"),
+        ({**STEP_DOWN, "estimand": "ATO"}, "estimand"),
+        ({**STEP_DOWN, "outcomes.relapse.horizon_days": None}, "outcomes.relapse.horizon_days"),
         ({"time_zero.at": "exit from the index stay"}, "time_zero.at"),
         ({"eligibility.judged_at": "decision or referral"}, "eligibility.judged_at"),
         ({"assignment": {"at": "exit from the index stay"}}, "assignment.at"),

@@ -4,11 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from pydantic import TypeAdapter
 
 from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.ingestion import read_records
-from iop_outcomes.records.quality import Quality, set_aside
 from iop_outcomes.records.schema import Records
 
 
@@ -92,28 +90,3 @@ def persons(drawn):
 def records(persons, stays):
     """Both, with whatever else is given."""
     return lambda **tables: Records(**{"persons": persons, "stays": stays, **tables})
-
-
-QUALITY = TypeAdapter(Quality)
-OPTIONAL = ("facility_id", "end_day", "exit_reason", "admission_year", "age_years")
-PERSONS = """
-    person_id | first_observed_day | last_observed_day
-    P         | 0                  | 100
-    Q         | 0                  | 50
-"""
-
-
-@pytest.fixture(scope="session")
-def sort(drawn):
-    """Set aside what cannot be so in tables drawn with bars; nothing is too much."""
-
-    def of(largest_share=1.0, quality=None, **tables):
-        found = {name: drawn(text) for name, text in {"persons": PERSONS, **tables}.items()}
-        stays = found["stays"]
-        absent = dict.fromkeys(name for name in OPTIONAL if name not in stays)
-        if "stay_id" not in stays:
-            absent["stay_id"] = [f"S{k}" for k in range(len(stays))]
-        found["stays"] = stays.assign(**absent)
-        return set_aside(found, largest_share, quality=QUALITY.validate_python(quality or {}))
-
-    return of

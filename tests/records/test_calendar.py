@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from iop_outcomes.errors import RecordsError
 from iop_outcomes.records.sources.calendar import Calendar, dates_to_days
 
 YEAR = {"begins": "2024-01-01", "cut": "2024-12-31"}
@@ -90,6 +91,44 @@ def test_a_time_of_day_is_left_off(days):
         P         | 02/10/2024 23:59 | 02/11/2024 00:01 |
     """
     assert days(calendar, stays=stays)["stays"]["end_day"].tolist() == [1]
+
+
+ZONED = {**YEAR, "format": "%Y-%m-%dT%H:%M:%S%z"}
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "length"),
+    [
+        ("2024-03-09T23:30:00-05:00", "2024-03-10T03:30:00-04:00", 1),  # clocks go forward
+        ("2024-11-03T00:30:00-04:00", "2024-11-03T23:30:00-05:00", 0),  # and back: 24 hours long
+        ("2024-02-10T23:00:00-0800", "2024-02-11T01:00:00+0900", 1),  # another zone, no other day
+    ],
+)
+def test_the_day_is_the_one_that_is_written_whatever_the_clock_did(days, begin, end, length):
+    stays = f"person_id | start_day | end_day | admission_year\nP | {begin} | {end} |"
+    assert days(ZONED, stays=stays)["stays"]["end_day"].tolist() == [length]
+
+
+def test_times_that_were_all_turned_into_those_of_greenwich_are_refused(days):
+    stays = "person_id | start_day | end_day | admission_year\nP | {} | {} |"
+    greenwich = stays.format("2024-02-11T04:30:00Z", "2024-02-12T15:00:00Z")
+    with pytest.raises(RecordsError, match=r"2 time\(s\) are all written for Greenwich"):
+        days(ZONED, stays=greenwich)
+    midnight = stays.format("2024-02-11T00:00:00Z", "2024-02-12T00:00:00Z")
+    assert days(ZONED, stays=midnight)["stays"]["end_day"].tolist() == [1]
+    london = stays.format("2024-02-11T14:30:00+00:00", "2024-04-12T15:00:00+01:00")
+    assert days(ZONED, stays=london)["stays"]["end_day"].tolist() == [61]
+
+
+def test_a_cell_without_its_distance_from_greenwich_is_no_date_of_that_format(dated):
+    stays = "person_id | start_day | end_day | admission_year\nP | 2024-02-11T14:30:00 | |"
+    _, faults = dated(ZONED, stays=stays)
+    assert "start_day is no date" in {fault.name for fault in faults}
+
+
+def test_the_distance_from_greenwich_stands_at_the_end():
+    with pytest.raises(ValueError, match="write %z, the distance from Greenwich, at the end"):
+        Calendar(**{**YEAR, "format": "%z %Y-%m-%d"})
 
 
 def test_moving_all_dates_moves_no_day(days):

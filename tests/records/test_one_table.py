@@ -48,7 +48,8 @@ def test_each_row_is_a_person_a_stay_and_their_events(trial):
         {"person_id": "8", "first_observed_day": 0, "last_observed_day": 180},
         {"person_id": "9", "first_observed_day": 0, "last_observed_day": None},
     ]
-    assert rows(records.events) == [{"person_id": "7", "day": 31, "kind": "return to use"}]
+    happened = {"person_id": "7", "day": 31, "kind": "return to use", "month_end": None}
+    assert rows(records.events) == [happened]
     assert rows(records.stays[["person_id", "start_day", "end_day"]]) == [
         {"person_id": "7", "start_day": 0, "end_day": 20},
         {"person_id": "8", "start_day": 0, "end_day": 25},

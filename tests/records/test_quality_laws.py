@@ -16,7 +16,7 @@ from iop_outcomes.records.quality.contract import cell_faults
 from iop_outcomes.records.quality.policy import Policy
 from iop_outcomes.records.quality.sorting import broken_rows
 from iop_outcomes.records.schema import conform, empty_table
-from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare
+from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare, Modality
 
 few = settings(
     max_examples=12,
@@ -35,8 +35,16 @@ TEXT = {
     "result": ["positive", "negative", "missed", "inconclusive"],
     "instrument": ["phq9", "gad7", "other"],
     "kind": [str(kind) for kind in EventKind],
+    "modality": [*map(str, Modality), None],
+    "panel": ["old", "new", None],
 }
-NUMBER = {"admission_year": (2020, 2023), "age_years": (10, 20), "score": (0, 40), "hours": (0, 24)}
+NUMBER = {
+    "admission_year": (2020, 2023),
+    "age_years": (10, 20),
+    "score": (0, 40),
+    "hours": (0, 24),
+    "month_end": (0, 1),
+}
 
 
 def random_table(name: str, rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -211,7 +219,14 @@ def connection():
 
 @pytest.fixture(scope="module")
 def worlds():
-    return [crowded(seed) for seed in range(3)]
+    busy = [crowded(seed) for seed in range(3)]
+    # In a crowd somebody is seen in person every day; here nobody is, and events come last.
+    quiet = {
+        **busy[0],
+        "events": busy[0]["events"].assign(day=busy[0]["events"]["day"] + 15),
+        "services": busy[0]["services"].assign(modality=str(Modality.TELEHEALTH)),
+    }
+    return [*busy, quiet]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.key)

@@ -103,13 +103,16 @@ def test_a_refusal_names_table_column_rule_how_many_rows_and_the_first(
         ("scores", "score", "inf", "must be at most 1000"),
         ("scores", "score", None, "must not be empty"),
         ("services", "hours", 25, "must be at most 24"),
+        ("services", "modality", NAME, "must be one of ['in person', 'telehealth']"),
         ("tests", "result", NAME, "must be one of ['positive', 'negative', "),
+        ("events", "month_end", 2, "must be at most 1"),
     ],
 )
 def test_every_table_holds_its_rows_to_its_own_contract(refusal, table, column, value, must):
     row = {
         **{"person_id": "P", "day": 3, "kind": "death", "instrument": "phq9", "score": 12},
         **{"service": "group", "hours": 3, "substance": "opioid", "result": "missed"},
+        **{"modality": "telehealth", "panel": "2019", "month_end": 1},
     }
     rows = pd.DataFrame([{name: {**row, column: value}[name] for name in TABLES[table]}])
     assert refusal(conform, table, rows).startswith(f"{table}: column {column} {must}")

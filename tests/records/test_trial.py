@@ -135,8 +135,12 @@ def trial(export, read):
     return of
 
 
+LACKING = ["panel", "modality", "month_end"]
+
+
 def rows(table, *columns):
-    table = table[list(columns)] if columns else table
+    """Of columns that this source does not have none, unless they are asked for."""
+    table = table[list(columns)] if columns else table.drop(columns=LACKING, errors="ignore")
     return table.astype(object).where(table.notna(), None).to_numpy().tolist()
 
 

@@ -175,7 +175,7 @@ def test_two_screens_of_one_day_that_contradict_each_other_are_mixed(drawn):
 )
 def test_a_word_has_a_letter_for_each_week_and_the_order_of_the_tests_does_not_matter(results):
     """By the definition, week by week."""
-    rows = [("P", day, "opioid", result) for day, result in [(-99, "negative"), *results]]
+    rows = [("P", day, "opioid", result, None) for day, result in [(-99, "negative"), *results]]
     tests = pd.DataFrame(rows, columns=list(empty_table("tests")))
     required = pd.DataFrame({"person_id": ["P"], "first_day": [0], "last_day": [45]})
     expected = ""

@@ -67,6 +67,8 @@ def findings(records, protocol, root):
     said = accounts(set_aside({"persons": records.persons, "stays": stays}))
     return Findings(
         attrition=cohort.attrition,
+        agreement=cohort.agreement,
+        time_at_risk=cohort.time_at_risk,
         comparison=compare(cohort, weighting := weight_cohort(cohort.persons, protocol), protocol),
         balance=weighting.balance,
         sample_size=weighting.sample_size,

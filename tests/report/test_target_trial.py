@@ -104,20 +104,37 @@ def test_gaps_by_level_are_listed(rows):
     assert "30 (outpatient)" in here
 
 
+ARMS = {
+    "intervention": ["intensive outpatient"], "intervention_name": "care",
+    "comparator_name": "less care",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("strategies", "said"),
     [
-        ({"kind": "grace_period", "grace_days": 14}, "start care within 14 days"),
         ({"kind": "sustained", "sustained_days": 56}, "start care and stay in it up to day 56"),
         ({}, "start care; later care as it comes"),
     ],
 )
 def test_each_kind_of_strategy_is_told_in_words(rows, strategies, said):
-    arms = {
-        "intervention": ["intensive outpatient"], "comparator": ["outpatient"],
-        "intervention_name": "care", "comparator_name": "less care", **strategies,
-    }  # fmt: skip
+    arms = {**ARMS, "comparator": ["outpatient"], **strategies}
     assert rows(strategies=arms)["Strategy: care"][0] == said
+
+
+def test_a_grace_period_is_told_with_its_clones(rows):
+    table = rows(
+        strategies={
+            **ARMS, "kind": "grace_period", "grace_days": 14, "after": ["short-term residential"],
+        },
+        time_zero={"at": "exit from the index stay", "episode_gap_days": 7},
+    )  # fmt: skip
+    assert table["Strategy: care"][0] == "start it within 14 days"
+    assert "by day 14 is censored then" in table["Strategy: care"][1]
+    assert table["Strategy: less care"][0] == "do not start care within 14 days"
+    assert table["Assignment"][1].startswith("everyone is cloned into both strategies")
+    assert "the first that was planned, from short-term residential" in table["Time zero"][1]
+    assert "judged at the exit from the index stay" in table["Eligibility"][1]
 
 
 def test_a_sound_protocol_leaves_nothing_to_ask(protocol):

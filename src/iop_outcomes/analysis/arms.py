@@ -1,5 +1,10 @@
-"""The two arms of one outcome as weighted risk sets, side by side."""
+"""The two arms of one outcome as weighted risk sets, side by side.
 
+Everyone in one arm with one weight (`ArmsAtRisk`), or everyone in the arms whose strategy they
+follow, with weights that change by day (`ArmsFollowed`): what is read from them is the same.
+"""
+
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +13,8 @@ from numpy.typing import NDArray
 
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Outcome
+from iop_outcomes.statistics.changing_weights import StrategyFollowUp
+from iop_outcomes.statistics.estimating_equations import EstimatedWeights, influence
 from iop_outcomes.statistics.survival import (
     CENSORED,
     COMPETING,
@@ -28,6 +35,7 @@ CAUSE = {
     Status.EVENT: EVENT,
     Status.COMPETING: COMPETING,
     Status.CENSORED: CENSORED,
+    Status.ARTIFICIALLY_CENSORED: CENSORED,
     Status.NO_EVENT: CENSORED,
 }
 AT_EXIT = 1.0  # outcomes read at exit have one day, on which everybody leaves
@@ -44,36 +52,40 @@ def reading_days(horizon_days: int) -> NDArray:
     return np.round(np.linspace(0, horizon_days, 7)).astype(int)
 
 
-@dataclass(frozen=True)
-class ArmsAtRisk:
-    """Two sets of risk sets; a derivative has an entry for everyone, 0 outside the arm.
+Derivative = Callable[[RiskSets, float], NDArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms:
+    """Risk sets of two arms, and what is read from them.
 
     Attributes
     ----------
     horizon
         Day at which risks are read.
-    members
-        Row numbers of each arm's people whose outcome is known.
     missing
         People of each arm whose outcome is not known.
-    sets, weight, day, cause
-        Of the members, by arm.
-    size
-        People in both arms, missing ones included.
+    sets
+        Weighted counts by day, by arm.
+    weight, day, cause
+        Of each arm's people whose outcome is known: the weight they last bore, and how and when
+        their follow-up ended.
     """
 
     horizon: float
-    members: dict[Arm, NDArray]
     missing: dict[Arm, int]
     sets: dict[Arm, RiskSets]
     weight: dict[Arm, NDArray]
     day: dict[Arm, NDArray]
     cause: dict[Arm, NDArray]
-    size: int
 
     def people(self, arm: Arm) -> int:
         """People whose outcome is known."""
-        return self.members[arm].size
+        return self.day[arm].size
+
+    def people_in(self, arms: Collection[Arm]) -> int:
+        """People whose outcome is known in any of the arms, each counted once."""
+        return sum(self.people(arm) for arm in arms)
 
     def effective(self, arm: Arm) -> float:
         """Their effective number."""
@@ -87,18 +99,17 @@ class ArmsAtRisk:
         """Mean days before the event up to day `until`; a competing event counts as never."""
         return restricted_mean(self.sets[arm], until)
 
-    def risk_derivative(self, arm: Arm, until: float) -> NDArray:
-        """Derivative of `risk` by everyone's weight. Shape (size,)."""
-        return self._spread(arm, incidence_derivative(self.sets[arm], until))
+    def risk_influence(self, arm: Arm, until: float) -> NDArray:
+        """Influence of everyone in the study on `risk`. Shape (people,)."""
+        return self.influence(arm, incidence_derivative, until)
 
-    def restricted_mean_derivative(self, arm: Arm, until: float) -> NDArray:
-        """Derivative of `restricted_mean` by everyone's weight. Shape (size,)."""
-        return self._spread(arm, restricted_mean_derivative(self.sets[arm], until))
+    def restricted_mean_influence(self, arm: Arm, until: float) -> NDArray:
+        """Influence of everyone in the study on `restricted_mean`. Shape (people,)."""
+        return self.influence(arm, restricted_mean_derivative, until)
 
-    def _spread(self, arm: Arm, derivative: NDArray) -> NDArray:
-        whole = np.zeros(self.size)
-        whole[self.members[arm]] = derivative
-        return whole
+    def influence(self, arm: Arm, derivative: Derivative, until: float) -> NDArray:
+        """Influence of everyone on a number whose derivative by the weights is given."""
+        raise NotImplementedError
 
     def median_days(self, arm: Arm) -> float:
         """Day by which half had the event; nan if that is never reached."""
@@ -136,8 +147,61 @@ class ArmsAtRisk:
         return min((n for n in (events, self.people(arm) - events) if n), default=0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArmsAtRisk(Arms):
+    """Everyone in one arm, with one weight for all days.
+
+    Attributes
+    ----------
+    members
+        Row numbers of each arm's people whose outcome is known.
+    everyone
+        The weights of all people of the study. Shape (people,).
+    estimated
+        Where the weights came from; None if they are known.
+    """
+
+    members: dict[Arm, NDArray]
+    everyone: NDArray
+    estimated: EstimatedWeights | None
+
+    def influence(self, arm: Arm, derivative: Derivative, until: float) -> NDArray:
+        """Influence of everyone; those outside the arm speak through the propensity model."""
+        whole = np.zeros(self.everyone.size)
+        whole[self.members[arm]] = derivative(self.sets[arm], until)
+        return influence(whole, self.everyone, self.estimated)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmsFollowed(Arms):
+    """People followed in an arm while they follow its strategy, with weights that change by day.
+
+    Attributes
+    ----------
+    under
+        The weighted follow-up under each strategy, of all people of the study.
+    estimated
+        Where the weights at time zero came from; None if they are known.
+    """
+
+    under: dict[Arm, StrategyFollowUp]
+    estimated: EstimatedWeights | None
+
+    def influence(self, arm: Arm, derivative: Derivative, until: float) -> NDArray:
+        """Influence of everyone; a person who is in both arms counts once in a contrast."""
+        return self.under[arm].influence(derivative, until, self.estimated)
+
+    def people_in(self, arms: Collection[Arm]) -> int:
+        """People whose outcome is known in any of the arms, each counted once."""
+        return np.unique(np.concatenate([self.under[arm].person for arm in arms])).size
+
+
 def arms_at_risk(
-    ends: pd.DataFrame, treated: NDArray, weight: NDArray, outcome: Outcome
+    ends: pd.DataFrame,
+    treated: NDArray,
+    weight: NDArray,
+    outcome: Outcome,
+    estimated: EstimatedWeights | None = None,
 ) -> ArmsAtRisk:
     """Split one outcome's follow-up by arm and count its risk sets.
 
@@ -151,31 +215,38 @@ def arms_at_risk(
     CohortError
         The outcome is not known for anyone in an arm.
     """
+    day, cause, known = day_and_cause(ends, outcome)
+    in_arm = {Arm.INTERVENTION: treated, Arm.COMPARATOR: ~treated}
+    members = {arm: np.flatnonzero(who & known) for arm, who in in_arm.items()}
+    for arm, rows in members.items():
+        known_for_someone(rows, arm, outcome)
+    return ArmsAtRisk(
+        horizon=float(outcome.horizon_days or AT_EXIT),
+        members=members,
+        missing={arm: int((who & ~known).sum()) for arm, who in in_arm.items()},
+        sets={arm: risk_sets(day[m], cause[m], weight[m]) for arm, m in members.items()},
+        weight={arm: weight[m] for arm, m in members.items()},
+        day={arm: day[m] for arm, m in members.items()},
+        cause={arm: cause[m] for arm, m in members.items()},
+        everyone=weight,
+        estimated=estimated,
+    )
+
+
+def known_for_someone(rows: NDArray, arm: Arm, outcome: Outcome) -> None:
+    """Refuse an arm in which nobody's outcome is known."""
+    if not rows.size:
+        raise CohortError(
+            f"protocol.outcomes.{outcome.name}: it is not known for anyone in the {arm} arm"
+        )
+
+
+def day_and_cause(ends: pd.DataFrame, outcome: Outcome) -> tuple[NDArray, NDArray, NDArray]:
+    """Day and cause with which each follow-up ends, and for whom they are known."""
     clocked = outcome.horizon_days is not None
     known = (ends["status"] != Status.MISSING).to_numpy(bool)
     day = ends["days"].astype("float64").to_numpy() if clocked else np.full(len(ends), AT_EXIT)
     cause = ends["status"].map(CAUSE).fillna(CENSORED).to_numpy(int)
     if not clocked:
         cause = np.where(cause == EVENT, EVENT, CENSORED)
-    members = {
-        arm: np.flatnonzero(who & known)
-        for arm, who in ((Arm.INTERVENTION, treated), (Arm.COMPARATOR, ~treated))
-    }
-    for arm, rows in members.items():
-        if not rows.size:
-            raise CohortError(
-                f"protocol.outcomes.{outcome.name}: it is not known for anyone in the {arm} arm"
-            )
-    return ArmsAtRisk(
-        horizon=float(outcome.horizon_days) if clocked else AT_EXIT,
-        members=members,
-        missing={
-            arm: int((who & ~known).sum())
-            for arm, who in ((Arm.INTERVENTION, treated), (Arm.COMPARATOR, ~treated))
-        },
-        sets={arm: risk_sets(day[m], cause[m], weight[m]) for arm, m in members.items()},
-        weight={arm: weight[m] for arm, m in members.items()},
-        day={arm: day[m] for arm, m in members.items()},
-        cause={arm: cause[m] for arm, m in members.items()},
-        size=len(ends),
-    )
+    return day, cause, known

@@ -7,18 +7,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iop_outcomes.analysis.arms import ArmsAtRisk, arms_at_risk, reading_days
+from iop_outcomes.analysis.adherence_weighting import EntryWeights, arms_under_strategies
+from iop_outcomes.analysis.arms import Arms, arms_at_risk, reading_days
+from iop_outcomes.analysis.definitions_compared import definitions_compared
 from iop_outcomes.analysis.design import design
-from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, tidy
+from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, main_method, tidy
+from iop_outcomes.analysis.exits import exits_by_arm
 from iop_outcomes.analysis.weighting import Weighting
 from iop_outcomes.cohort.assembly import Cohort
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.statistics.estimating_equations import (
-    EstimatedWeights,
     Uncertainty,
     estimated_weights,
-    influence,
     uncertainty,
 )
 from iop_outcomes.statistics.noninferiority import noninferiority
@@ -51,12 +53,16 @@ class Comparison:
     exits
         One row per arm, level of care of the index stay and reason of exit: `people`, and their
         share of the arm, as enrolled and weighted.
+    definitions, definition_arms
+        As `estimates` and `arms`, under each `definition` of the outcomes that have several.
     """
 
     estimates: pd.DataFrame
     arms: pd.DataFrame
     curves: pd.DataFrame
     exits: pd.DataFrame
+    definitions: pd.DataFrame
+    definition_arms: pd.DataFrame
 
 
 def compare(cohort: Cohort, weighting: Weighting, protocol: Protocol) -> Comparison:
@@ -71,7 +77,10 @@ def compare(cohort: Cohort, weighting: Weighting, protocol: Protocol) -> Compari
         estimates=tidy(e for analysis in analyses for e in analysis.estimates()),
         arms=pd.DataFrame([row for analysis in analyses for row in analysis.arm_rows()]),
         curves=pd.concat([analysis.curves() for analysis in analyses], ignore_index=True),
-        exits=_exits(cohort, weighting),
+        exits=exits_by_arm(cohort.exits, weighting.weights),
+        **definitions_compared(
+            cohort, protocol, lambda told, asked: _Study(told, weighting, asked).analyses()
+        ),
     )
 
 
@@ -91,8 +100,9 @@ class _Study:
                 "the weights are not of the people of this cohort; weight the cohort again"
             )
         self.follow_up, self.protocol = cohort.follow_up, protocol
+        self.arms_followed = cohort.arms_followed
         model = design(self.people, protocol.analysis.covariates)
-        self.treated = model.treated
+        self.treated, self.baseline = model.treated, model.columns
         self.weight = self.people["weight"].to_numpy(float)
         self.estimated = estimated_weights(
             model.treated,
@@ -122,16 +132,31 @@ class _Study:
         return self.people[name].factorize()[0]  # numbers: they are sorted a thousand times
 
     def analyses(self) -> Iterator["_Analysis"]:
-        known = np.ones_like(self.weight)
         for outcome in self.protocol.outcomes:
             rows = self.follow_up[self.follow_up["outcome"] == outcome.name]
             ends = self.people[["person_id"]].merge(rows, on="person_id", validate="one_to_one")
-            for method, weight, estimated in (
-                (Method.UNADJUSTED, known, None),
-                (Method.IPTW, self.weight, self.estimated),
-            ):
-                arms = arms_at_risk(ends, self.treated, weight, outcome)
-                yield _Analysis(self, outcome, method, estimated, weight, arms)
+            for method, arms in self._arms(ends, outcome):
+                yield _Analysis(self, outcome, method, arms)
+
+    def _arms(self, ends: pd.DataFrame, outcome: Outcome) -> Iterator[tuple[Method, Arms]]:
+        known = np.ones_like(self.weight)
+        yield Method.UNADJUSTED, arms_at_risk(ends, self.treated, known, outcome)
+        yield (
+            Method.IPTW,
+            arms_at_risk(ends, self.treated, self.weight, outcome, self.estimated),
+        )
+        if self.protocol.strategies.kind is not StrategyKind.INITIATE:
+            yield (
+                Method.PER_PROTOCOL,
+                arms_under_strategies(
+                    ends,
+                    self.arms_followed,
+                    outcome,
+                    self.protocol.strategies,
+                    self.baseline,
+                    EntryWeights(self.treated, self.weight, self.estimated),
+                ),
+            )
 
 
 @dataclass(frozen=True)
@@ -141,33 +166,29 @@ class _Analysis:
     study: _Study
     outcome: Outcome
     method: Method
-    estimated: EstimatedWeights | None
-    weight: NDArray
-    arms: ArmsAtRisk
+    arms: Arms
 
-    def _uncertainty(self, derivative: NDArray) -> Uncertainty:
+    def _uncertainty(self, influences: NDArray) -> Uncertainty:
         return uncertainty(
-            influence(derivative, self.weight, self.estimated),
-            self.study.protocol.analysis.confidence_level,
-            self.study.cluster,
+            influences, self.study.protocol.analysis.confidence_level, self.study.cluster
         )
 
     def estimates(self) -> Iterator[Estimate]:
         arms, until = self.arms, self.arms.horizon
         risk = {arm: arms.risk(arm, until) for arm in Arm}
-        slope = {arm: arms.risk_derivative(arm, until) for arm in Arm}
+        moved = {arm: arms.risk_influence(arm, until) for arm in Arm}
         for arm, measure in (
             (Arm.INTERVENTION, Measure.RISK_INTERVENTION),
             (Arm.COMPARATOR, Measure.RISK_COMPARATOR),
         ):
-            spread = self._uncertainty(slope[arm])
+            spread = self._uncertainty(moved[arm])
             low, high = risk_limits(risk[arm], spread.std_error, spread.critical)
             yield self._estimate(measure, risk[arm], spread, low, high, [arm])
         one, other = risk[Arm.INTERVENTION], risk[Arm.COMPARATOR]
-        difference = slope[Arm.INTERVENTION] - slope[Arm.COMPARATOR]
+        difference = moved[Arm.INTERVENTION] - moved[Arm.COMPARATOR]
         yield self._wald(Measure.RISK_DIFFERENCE, one - other, difference)
         if one > 0 and other > 0:  # else the ratio or its logarithm is no number
-            ratio = slope[Arm.INTERVENTION] / one - slope[Arm.COMPARATOR] / other
+            ratio = moved[Arm.INTERVENTION] / one - moved[Arm.COMPARATOR] / other
             spread = self._uncertainty(ratio)
             width = np.exp(spread.critical * spread.std_error)
             yield self._estimate(
@@ -175,15 +196,15 @@ class _Analysis:
             )
         if self.outcome.horizon_days is not None:
             free = {arm: arms.restricted_mean(arm, until) for arm in Arm}
-            derivative = sum(SIGN[arm] * arms.restricted_mean_derivative(arm, until) for arm in Arm)
+            influences = sum(SIGN[arm] * arms.restricted_mean_influence(arm, until) for arm in Arm)
             yield self._wald(
                 Measure.RMST_DIFFERENCE,
                 free[Arm.INTERVENTION] - free[Arm.COMPARATOR],
-                derivative,
+                influences,
             )
 
-    def _wald(self, measure: Measure, value: float, derivative: NDArray) -> Estimate:
-        spread = self._uncertainty(derivative)
+    def _wald(self, measure: Measure, value: float, influences: NDArray) -> Estimate:
+        spread = self._uncertainty(influences)
         half = spread.critical * spread.std_error
         return self._estimate(measure, value, spread, value - half, value + half)
 
@@ -198,19 +219,22 @@ class _Analysis:
     ) -> Estimate:
         about = about or list(Arm)
         margin = self.study.protocol.noninferiority.get(self.outcome.name)
-        judged = margin and measure is Measure.RISK_DIFFERENCE and self.method is Method.IPTW
+        main = self.method is main_method(self.study.protocol)
+        judged = margin and measure is Measure.RISK_DIFFERENCE and main
         return Estimate(
             outcome=self.outcome.name,
             measure=measure,
             method=self.method,
-            estimand=AS_ENROLLED if self.estimated is None else self.study.protocol.estimand,
+            estimand=AS_ENROLLED
+            if self.method is Method.UNADJUSTED
+            else self.study.protocol.estimand,
             horizon_days=self.outcome.horizon_days,
             estimate=float(value),
             std_error=spread.std_error,
             conf_low=float(low),
             conf_high=float(high),
             se_method=self._se_method(spread),
-            n=sum(self.arms.people(arm) for arm in about),
+            n=self.arms.people_in(about),
             effective_n=sum(self.arms.effective(arm) for arm in about),
             clusters=spread.clusters,
             verdict=noninferiority(low, high, margin.risk_difference, self.outcome.better)
@@ -221,7 +245,7 @@ class _Analysis:
         )
 
     def _se_method(self, spread: Uncertainty) -> str:
-        known = self.estimated is None
+        known = self.method is Method.UNADJUSTED
         base = "influence function" if known else "stacked estimating equations"
         if spread.clusters is None:
             return base
@@ -234,7 +258,7 @@ class _Analysis:
         for arm in Arm:
             mean = arms.restricted_mean(arm, until) if clocked else np.nan
             error = (
-                self._uncertainty(arms.restricted_mean_derivative(arm, until)).std_error
+                self._uncertainty(arms.restricted_mean_influence(arm, until)).std_error
                 if clocked
                 else np.nan
             )
@@ -258,7 +282,7 @@ class _Analysis:
             told = reading_days(self.outcome.horizon_days)
             days = np.unique([*told, *self.arms.event_days(arm)])
             risk = np.array([self.arms.risk(arm, day) for day in days])
-            spreads = [self._uncertainty(self.arms.risk_derivative(arm, day)) for day in days]
+            spreads = [self._uncertainty(self.arms.risk_influence(arm, day)) for day in days]
             errors = np.array([spread.std_error for spread in spreads])
             low, high = risk_limits(risk, errors, spreads[0].critical)
             at_risk, events = self.arms.at_risk_and_events(arm, days)
@@ -293,17 +317,3 @@ def risk_limits(
     low = np.where(inside, 1 - survival ** np.exp(-exponent), risk)
     high = np.where(inside, 1 - survival ** np.exp(exponent), risk)
     return low, high
-
-
-def _exits(cohort: Cohort, weighting: Weighting) -> pd.DataFrame:
-    people = cohort.exits.merge(weighting.weights, on="person_id", validate="one_to_one")
-    total = people.groupby("arm")["weight"].agg(["sum", "size"])
-    table = (
-        people.groupby(["arm", "level_of_care", "reason"])["weight"]
-        .agg(people="size", weight="sum")
-        .reset_index()
-    )
-    return table.assign(
-        share=table["people"] / table["arm"].map(total["size"]),
-        weighted_share=table["weight"] / table["arm"].map(total["sum"]),
-    ).drop(columns="weight")

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, fields
 
 import pandas as pd
 
+from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.vocabulary import Estimand, Measure, Method, Verdict
 
 AS_ENROLLED = "as enrolled"  # the population of an unadjusted comparison: each arm its own
@@ -54,6 +56,29 @@ class Estimate:
     verdict: Verdict | None
     smallest_cell: int
     fewest_missing: int
+
+
+def main_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the method that answers the question; those beside it are left out.
+
+    Methods come in the order in which they ask more of the data, and the last that an outcome (of
+    an alternative) has is the one its strategy asks for.
+
+    Parameters
+    ----------
+    table
+        With `outcome` and `method`, and `alternative` if there are any.
+    """
+    order = {str(method): rank for rank, method in enumerate(Method)}
+    rank = table["method"].map(order)
+    keys = [table[name] for name in ("alternative", "outcome") if name in table]
+    return table[rank == rank.groupby(keys).transform("max")]
+
+
+def main_method(protocol: Protocol) -> Method:
+    """The method that answers the protocol's question; the others stand beside it."""
+    starts = protocol.strategies.kind is StrategyKind.INITIATE
+    return Method.IPTW if starts else Method.PER_PROTOCOL
 
 
 def tidy(estimates: Iterable[Estimate]) -> pd.DataFrame:

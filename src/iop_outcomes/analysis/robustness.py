@@ -1,7 +1,7 @@
 """The stage `robustness`: the same comparison under protocols that differ in one line each."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from iop_outcomes.analysis.estimates import tidy
 from iop_outcomes.analysis.weighting import weight_cohort
 from iop_outcomes.cohort.assembly import assemble_cohort
 from iop_outcomes.errors import StudyError
+from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.records.schema import Records
 
@@ -49,9 +50,18 @@ def compare_alternatives(
 
 
 def _answer(records: Records, name: str, protocol: Protocol) -> pd.DataFrame:
+    # One line differs, and one number for each outcome is asked: its other definitions are not.
+    alone = tuple(_by_main_definition(outcome) for outcome in protocol.outcomes)
+    protocol = replace(protocol, outcomes=alone)
     try:
         cohort = assemble_cohort(records, protocol)
         found = effects(cohort, weight_cohort(cohort.persons, protocol), protocol)
     except StudyError as error:
         raise type(error)(f"robustness.{name}: {error}") from None
     return found.assign(alternative=name)
+
+
+def _by_main_definition(outcome: Outcome) -> Outcome:
+    told_by = outcome.told_by
+    of_use = told_by is not None and told_by.reads_use
+    return replace(outcome, other_definitions=(), substances=outcome.substances if of_use else ())

@@ -8,10 +8,12 @@ is less likely for 60 days. Who relapses first never steps down.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from iop_outcomes.vocabulary import Arm
+from iop_outcomes.records.schema import Records
+from iop_outcomes.vocabulary import Arm, EventKind, ExitReason, LevelOfCare
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,49 @@ def simulate_step_down(
             goes[:] = True
         start[goes & np.isinf(start) & np.isinf(relapse)] = day
     return People(severity, start, relapse)
+
+
+def step_down_records(people: People, world: StepDownWorld, stay_days: int = 28) -> Records:
+    """The people as a site's records: a residential stay, its planned exit, and what came after.
+
+    `severity` is a covariate of persons; the hidden trait is not recorded.
+    """
+    count = people.severity.size
+    who = pd.Series([f"P{number}" for number in range(count)])
+    persons = pd.DataFrame(
+        {
+            "person_id": who,
+            "first_observed_day": -365,
+            "last_observed_day": stay_days + world.horizon_days,
+            "severity": people.severity,
+        }
+    )
+    started, relapsed = np.isfinite(people.start_day), np.isfinite(people.relapse_day)
+    stays = pd.DataFrame(
+        {
+            "person_id": pd.concat([who, who[started]], ignore_index=True),
+            "level_of_care": [str(LevelOfCare.SHORT_TERM_RESIDENTIAL)] * count
+            + [str(LevelOfCare.INTENSIVE_OUTPATIENT)] * int(started.sum()),
+            "start_day": np.append(np.zeros(count), stay_days + people.start_day[started]),
+            "end_day": np.append(np.full(count, stay_days), np.full(int(started.sum()), np.nan)),
+            "exit_reason": [str(ExitReason.COMPLETED)] * count + [None] * int(started.sum()),
+            "facility_id": None,
+            "admission_year": 2024,
+            "age_years": 40,
+        }
+    )
+    events = pd.DataFrame(
+        {
+            "person_id": who[relapsed],
+            "day": stay_days + people.relapse_day[relapsed],
+            "kind": str(EventKind.RETURN_TO_USE),
+        }
+    )
+    return Records(
+        persons=persons,
+        stays=stays.assign(stay_id=[f"S{number}" for number in range(len(stays))]),
+        events=events,
+    )
 
 
 def planted_effect(

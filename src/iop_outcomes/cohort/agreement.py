@@ -93,7 +93,7 @@ def agreement(told: Mapping[str, pd.DataFrame], horizon: float | None = None) ->
             raise CohortError(f"agreement: {name} is told of other people than the others")
         if horizon is not None and "time" not in table:
             raise CohortError(f"agreement: {name} has no time; ask without a horizon")
-    answers = {name: _by(table.reindex(people), horizon) for name, table in tables.items()}
+    answers = {name: had_event(table.reindex(people), horizon) for name, table in tables.items()}
     rows = [
         _pair(first, second, answers, {name: tables[name].reindex(people) for name in tables})
         for first, second in combinations(tables, 2)
@@ -103,8 +103,14 @@ def agreement(told: Mapping[str, pd.DataFrame], horizon: float | None = None) ->
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(counts, "int64"))
 
 
-def _by(table: pd.DataFrame, horizon: float | None) -> pd.Series:
-    """Whether the event had happened; missing where that cannot be told."""
+def had_event(table: pd.DataFrame, horizon: float | None = None) -> pd.Series:
+    """Whether each person's event had happened by the horizon; missing where that cannot be told.
+
+    Parameters
+    ----------
+    table
+        `status`, and `time` if a horizon is given.
+    """
     status = table["status"]
     event = status.eq(str(Status.EVENT)).astype("boolean")
     if horizon is None:

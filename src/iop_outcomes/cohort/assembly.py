@@ -1,27 +1,37 @@
 """The cohort put together: records and protocol in, one row per person out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from iop_outcomes.cohort.arms_followed import arms_followed, nobody_contradicted
 from iop_outcomes.cohort.baseline import baseline_scores
+from iop_outcomes.cohort.community import controlled_days
+from iop_outcomes.cohort.definitions_agree import definitions_agree, nothing_compared
 from iop_outcomes.cohort.eligibility import apply_criteria
-from iop_outcomes.cohort.episodes import link_episodes
-from iop_outcomes.cohort.follow_up import follow_up, happenings
+from iop_outcomes.cohort.index_stays import index_stays
+from iop_outcomes.cohort.outcomes_told import nothing_told, other_definitions_told, outcomes_told
+from iop_outcomes.cohort.time_at_risk import nobody_followed, time_at_risk
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.execution import refuse_unexecuted
 from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT
-from iop_outcomes.protocol.specification import Protocol, Strategies
-from iop_outcomes.records.schema import PERSONS, STAYS, Records
-from iop_outcomes.vocabulary import NO_EXIT, WITHDRAWAL_MANAGEMENT, Arm, LevelOfCare, Status
+from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.time_zero import Moment
+from iop_outcomes.records.schema import PERSONS, Records
+from iop_outcomes.vocabulary import NO_EXIT, Status
 
 UNDATED_EXITS = 0.05  # a larger share of exits without a day is no oversight but a banded source
 # Columns that the cohort makes, and those of them that stay in `persons`.
 DERIVED = (
     *("arm", "episode", "place", "stay_row", "person_row", "index_day", "exit_day"),
+    *("index_exit_reason", "start_day_after", "start_row", "excuse_day"),
     "prior_episodes",
 )
 KEPT = {"arm", "index_day", "prior_episodes"}
+CANDIDATES = {
+    Moment.START: "admitted to either strategy",
+    Moment.EXIT: "left the index stay as planned",
+}
 # Known at time zero and no trait of a person.
 ADMINISTRATIVE = ("stay_id", "person_row", "start_day", "first_observed_day")
 
@@ -41,16 +51,33 @@ class Cohort:
         One row per person: `level_of_care` of the index stay and the `reason` it ended.
     attrition
         One row per criterion and arm: people `remaining` and `excluded`.
+    arms_followed
+        One row per person and arm they are followed in, with the day, if any, on which their data
+        contradict it; none where a strategy asks only to be started.
+    definitions
+        As `follow_up`, by the other definitions of the outcomes that have any; with `definition`.
+    agreement
+        One row per outcome and pair of its definitions: how far they agree at the horizon.
+    time_at_risk
+        One row per outcome and arm: how long people were followed, and how much of it they spent by
+        day and night in care, or in jail.
     """
 
     persons: pd.DataFrame
     follow_up: pd.DataFrame
     exits: pd.DataFrame
     attrition: pd.DataFrame
+    arms_followed: pd.DataFrame = field(default_factory=nobody_contradicted)
+    definitions: pd.DataFrame = field(default_factory=nothing_told)
+    agreement: pd.DataFrame = field(default_factory=nothing_compared)
+    time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
 
 
 def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
-    """Emulate enrolment: time zero is the start of the first stay at a strategy's level of care.
+    """Emulate enrolment: everyone from their time zero, in the arm or arms they are followed in.
+
+    Time zero is the start of the first stay that starts a strategy; in a grace period it is the
+    first planned exit, and nobody's arm is known there.
 
     Raises
     ------
@@ -59,13 +86,12 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
     """
     refuse_unexecuted(protocol)
     candidates = _candidates(records, protocol)
-    eligible, attrition = apply_criteria(candidates, _criteria(candidates, protocol))
-    eligible = eligible.sort_values("person_id").reset_index(drop=True)
-    happened = happenings(eligible, records.events)
-    ends = pd.concat(
-        [follow_up(eligible, happened, outcome) for outcome in protocol.outcomes],
-        ignore_index=True,
+    eligible, attrition = apply_criteria(
+        candidates, _criteria(candidates, protocol), CANDIDATES[protocol.strategies.time_zero]
     )
+    eligible = eligible.sort_values("person_id").reset_index(drop=True)
+    ends = outcomes_told(eligible, records, protocol.outcomes)
+    others = other_definitions_told(eligible, records, protocol.outcomes)
     _exits_have_days(eligible, protocol)
     _someone_has_each(ends, protocol)
     hidden = AFTER_TIME_ZERO | {*DERIVED, *ADMINISTRATIVE} - KEPT
@@ -78,40 +104,32 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         persons=eligible[known],
         follow_up=ends,
         exits=eligible[["person_id", "arm", "level_of_care"]].assign(
-            reason=eligible["exit_reason"].fillna(NO_EXIT)
+            reason=eligible["index_exit_reason"].fillna(NO_EXIT)
         ),
         attrition=attrition,
+        arms_followed=arms_followed(eligible, records.stays, protocol.strategies),
+        definitions=others,
+        agreement=definitions_agree(eligible, ends, others, protocol.outcomes),
+        time_at_risk=time_at_risk(eligible, ends, controlled_days(records), protocol.outcomes),
     )
 
 
 def _candidates(records: Records, protocol: Protocol) -> pd.DataFrame:
-    """Each person's first stay that starts a strategy, with all that was known on that day."""
+    """Each person's index stay, with all that was known at time zero."""
     _one_name_for_one_thing(records)
-    stays = link_episodes(
-        records.stays.assign(stay_row=range(len(records.stays))),
-        protocol.time_zero.episode_gap_days,
-    )
-    stays["place"] = range(len(stays))  # in the order of each person's time
-    stays = stays.assign(arm=_arms(stays, protocol.strategies))
-    # Of two strategies that start on one day, the more intensive care is what was entered.
-    intensity = stays["level_of_care"].map({level: k for k, level in enumerate(LevelOfCare)})
-    starts = stays.assign(intensity=intensity)[stays["arm"].notna()]
-    starts = starts.sort_values(["person_id", "start_day", "intensity"], kind="stable")
-    index = starts.drop(columns="intensity").drop_duplicates("person_id")
-    if index.empty:
-        raise CohortError(
-            f"no stay in the records starts either strategy; none has `{protocol.strategies.by}` "
-            f"among {[*protocol.strategies.intervention, *protocol.strategies.comparator]}"
-        )
-    table = index.join(_history(stays, index), on="person_id").merge(
+    index = index_stays(records, protocol)
+    table = index.merge(
         records.persons.assign(person_row=range(len(records.persons))),
         on="person_id",
         validate="one_to_one",
     )
     scores = baseline_scores(index, records.scores, protocol.time_zero.baseline_window_days)
     table = table.join(scores, on="person_id").assign(
-        index_day=table["start_day"], exit_day=table["end_day"]
+        exit_day=table["end_day"], index_exit_reason=table["exit_reason"]
     )
+    if protocol.strategies.time_zero is Moment.EXIT:  # which is no event of the time after it
+        table = table.assign(exit_day=pd.NA, exit_reason=None)
+        table = table.astype({"exit_day": "Int64", "exit_reason": "str"})
     unseen = int((table["last_observed_day"] < table["index_day"]).sum())
     if unseen:
         raise CohortError(
@@ -140,48 +158,6 @@ def _one_name_for_one_thing(records: Records) -> None:
         raise CohortError(f"the name `{name}` belongs to persons; rename it in stays")
 
 
-def _arms(stays: pd.DataFrame, strategies: Strategies) -> pd.Series:
-    if strategies.by not in stays.columns:
-        known = [column for column in stays.columns if column not in STAYS]
-        raise CohortError(
-            f"protocol.strategies.by: the stays have no column `{strategies.by}`; besides "
-            f"level_of_care they have {known}"
-        )
-    arm = {level: str(Arm.INTERVENTION) for level in strategies.intervention}
-    arm |= {level: str(Arm.COMPARATOR) for level in strategies.comparator}
-    return stays[strategies.by].map(arm)
-
-
-def _history(stays: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
-    """What came before the index stay, by person.
-
-    Withdrawal management prepares a strategy: it neither starts the episode nor counts as
-    earlier treatment.
-    """
-    prepares = stays["level_of_care"].isin([str(level) for level in WITHDRAWAL_MANAGEMENT])
-    earlier = stays[~prepares].merge(
-        index[["person_id", "start_day", "episode", "place"]],
-        on="person_id",
-        suffixes=("", "_of_index"),
-        validate="many_to_one",
-    )
-    earlier = earlier[
-        (earlier["place"] < earlier["place_of_index"])
-        & (earlier["start_day"] < earlier["start_day_of_index"])
-    ]
-    before = earlier["episode"] < earlier["episode_of_index"]
-    by_person = earlier["person_id"]
-    days_since = (earlier["start_day_of_index"] - earlier["end_day"]).where(before)
-    return pd.DataFrame(
-        {
-            "_within_episode": (~before).groupby(by_person).any(),
-            "_days_since_treatment": days_since.groupby(by_person).min(),
-            "prior_episodes": earlier["episode"].where(before).groupby(by_person).nunique(),
-        },
-        index=pd.Index(index["person_id"], name="person_id"),
-    ).fillna({"_within_episode": False, "prior_episodes": 0})
-
-
 def _criteria(candidates: pd.DataFrame, protocol: Protocol) -> dict[str, pd.Series]:
     asked = protocol.eligibility
     adult = candidates["age_years"] >= asked.minimum_age_years
@@ -189,6 +165,11 @@ def _criteria(candidates: pd.DataFrame, protocol: Protocol) -> dict[str, pd.Seri
     within = candidates["_within_episode"].astype(bool)
     if within.any():
         criteria["index stay begins the episode, withdrawal management apart"] = ~within
+    # Whoever was in care when the records began had stayed that long already; to let them enter
+    # late, at the day on which they come into sight, needs an analysis with delayed entry.
+    under_way = (candidates["start_day"] < candidates["first_observed_day"]).fillna(False)
+    if under_way.any():
+        criteria["the index stay began within the records"] = ~under_way
     if asked.washout_days:
         days = asked.washout_days
         seen = candidates["index_day"] - candidates["first_observed_day"] >= days
@@ -235,5 +216,5 @@ def _someone_has_each(ends: pd.DataFrame, protocol: Protocol) -> None:
         if events.empty:
             raise CohortError(
                 f"protocol.outcomes.{outcome.name}: nobody has it; check its events "
-                f"{list(outcome.events)}, its horizon and what the records hold"
+                f"{list(outcome.counts)}, its horizon and what the records hold"
             )

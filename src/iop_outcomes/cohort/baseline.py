@@ -9,7 +9,7 @@ def baseline_scores(index: pd.DataFrame, scores: pd.DataFrame, window_days: int)
     Parameters
     ----------
     index
-        One row per person: `person_id`, `start_day` (time zero).
+        One row per person: `person_id`, `index_day` (time zero).
     scores
         One row per score: `person_id`, `day`, `instrument`, `score`.
 
@@ -18,8 +18,8 @@ def baseline_scores(index: pd.DataFrame, scores: pd.DataFrame, window_days: int)
     pd.DataFrame
         One row per person with any score, one column per instrument, indexed by `person_id`.
     """
-    dated = scores.merge(index[["person_id", "start_day"]], on="person_id", validate="many_to_one")
-    before = dated["start_day"] - dated["day"]
+    dated = scores.merge(index[["person_id", "index_day"]], on="person_id", validate="many_to_one")
+    before = dated["index_day"] - dated["day"]
     last = (
         dated[before.between(0, window_days)]
         .sort_values(["person_id", "day"], kind="stable")

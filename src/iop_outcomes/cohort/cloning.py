@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from iop_outcomes.cohort.starts import BY_PERSON, Keys
-from iop_outcomes.cohort.strategies import ARTIFICIALLY_CENSORED, DecisionWindow, GracePeriod
+from iop_outcomes.cohort.strategies import DecisionWindow, GracePeriod
 from iop_outcomes.errors import CohortError
 from iop_outcomes.vocabulary import Arm, Status
 
@@ -37,7 +37,7 @@ def grace_clones(starts: pd.DataFrame, grace: GracePeriod, by: Keys = BY_PERSON)
         from; what did not happen has no row.
     """
     excused = _excused(starts, grace.days)
-    started = ((starts["start_day"] <= grace.days) & ~excused).fillna(False).astype(bool)
+    started = started_within(starts, grace)
     day = starts["start_day"].astype("Int64")
     did = starts[list(by)].assign(
         arm=str(Arm.COMPARATOR),
@@ -55,6 +55,12 @@ def grace_clones(starts: pd.DataFrame, grace: GracePeriod, by: Keys = BY_PERSON)
         source_row=pd.Series(pd.NA, starts.index, "Int64"),
     )
     return pd.concat([did_not, did], ignore_index=True)
+
+
+def started_within(starts: pd.DataFrame, grace: GracePeriod) -> pd.Series:
+    """Who started within the grace period and was not excused before."""
+    in_time = starts["start_day"] <= grace.days
+    return (in_time & ~_excused(starts, grace.days)).fillna(False).astype(bool)
 
 
 def censor_artificially(
@@ -96,7 +102,7 @@ def censor_artificially(
     left = sooner.fillna(False).astype(bool)
     changed = {
         "days": day,
-        "status": pd.Series(ARTIFICIALLY_CENSORED, both.index),
+        "status": pd.Series(str(Status.ARTIFICIALLY_CENSORED), both.index),
         **{name: both[f"{name}_of_arm"] for name in ("reason", "source", "source_row")},
     }
     both = both.assign(

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from iop_outcomes.cohort.attendance_gaps import END_OF_RECORDS, attendance
+from iop_outcomes.cohort.community import days_in_the_community
 from iop_outcomes.cohort.engagement import engagement, followed_up
 from iop_outcomes.cohort.episodes import build_episodes
 from iop_outcomes.cohort.first_use import days_of_use
 from iop_outcomes.cohort.readmission import ReadmissionRules, readmissions, readmitted_within
+from iop_outcomes.cohort.recurrence import recurrences
 from iop_outcomes.cohort.retention import causes_of_exit, left_for, length_of_stay, retained_past
 from iop_outcomes.cohort.scores import return_to_hospital, score_in_window, score_relapse
 from iop_outcomes.cohort.session_hours import (
@@ -158,6 +160,17 @@ def _regularity(of: Course, rule: care.Regularity) -> pd.DataFrame:
     return _value(of, measure(of.people, of.records.services, rule.weeks))
 
 
+def _community(of: Course, rule: care.DaysInTheCommunity) -> pd.DataFrame:
+    return _value(of, days_in_the_community(of.people, of.records, rule.days))
+
+
+def _returns(of: Course, rule: care.NumberOfReadmissions) -> pd.DataFrame:
+    how = ReadmissionRules(gap_days=rule.gap_days, step_up_days=rule.step_up_days)
+    found = recurrences(of.people, of.records, rule.days, how)
+    told = _value(of, found["readmissions"].where(found["complete"]))
+    return told.assign(days_at_risk=found["days_at_risk"].to_numpy())
+
+
 def _use(of: Course, rule: events.FirstUse) -> pd.DataFrame:
     records, substances = of.records, of.substances or rule.substances
     charted = records.events[records.events["kind"].eq(str(EventKind.RETURN_TO_USE))]
@@ -215,6 +228,8 @@ DATED: dict[type, Callable[[Course, object], pd.DataFrame]] = {
     care.WeeksInDose: _dose,
     care.HoursAttended: _hours,
     care.Regularity: _regularity,
+    care.DaysInTheCommunity: _community,
+    care.NumberOfReadmissions: _returns,
     events.FirstUse: _use,
     events.FirstEvent: _event,
     events.Readmission: _readmission,

@@ -106,8 +106,9 @@ def defined_outcome(
     Returns
     -------
     pd.DataFrame
-        One row per person, in the order of `index`: `person_id`, and `time` (days, or weeks of
-        planned treatment), `status` and `reason`; or `status` alone; or `value`.
+        One row per person, in the order of `index`: `person_id`, and `time` (days, or weeks of the
+        treatment planned at time zero or later), `status` and `reason`; or `status` alone; or
+        `value`, and for numbers of readmissions `days_at_risk`.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def defined_outcome(
     if type(asked.rule) in WEEKLY:
         if not substances:
             raise CohortError(f"{asked.id}: name the substances whose use counts")
-        words = urine_weeks(records.tests, planned_weeks(records.stays), substances)
+        words = urine_weeks(records.tests, weeks_planned(records.stays, index), substances)
         told = weekly_outcome(asked, words).set_index("person_id").reindex(index["person_id"])
         if "status" in told:
             told["status"] = told["status"].fillna(str(Status.MISSING))
@@ -127,6 +128,29 @@ def defined_outcome(
     if isinstance(asked.rule, FirstOf):
         return composite_outcome(asked, records, index, substances).outcome
     return _dated(asked, course(records, index, asked.competing, substances))
+
+
+def weeks_planned(stays: pd.DataFrame, index: pd.DataFrame) -> pd.DataFrame:
+    """Periods of weekly urines that were planned at time zero or later: week 1 begins with them.
+
+    Treatment that was planned before is history, whatever is left of it.
+
+    Parameters
+    ----------
+    stays
+        Everyone's, with `planned_end_day`.
+    index
+        As in `defined_outcome`.
+
+    Returns
+    -------
+    pd.DataFrame
+        As `planned_weeks` returns, of the people of the index.
+    """
+    periods = planned_weeks(stays)
+    start = stays.merge(index[["person_id", "stay_id"]], on=["person_id", "stay_id"])
+    zero = periods["person_id"].map(start.set_index("person_id")["start_day"])
+    return periods[(periods["first_day"] >= zero).fillna(False)].reset_index(drop=True)
 
 
 def composite_outcome(

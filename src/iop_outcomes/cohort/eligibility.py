@@ -9,7 +9,9 @@ from iop_outcomes.vocabulary import Arm
 
 
 def apply_criteria(
-    candidates: pd.DataFrame, criteria: Mapping[str, pd.Series]
+    candidates: pd.DataFrame,
+    criteria: Mapping[str, pd.Series],
+    first: str = "admitted to either strategy",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep the candidates that meet every criterion, and say at which the others left.
 
@@ -20,6 +22,8 @@ def apply_criteria(
     criteria
         Criterion in plain words to a boolean Series on the index of `candidates`, in the order
         of the flow diagram.
+    first
+        What being a candidate means.
 
     Returns
     -------
@@ -36,7 +40,7 @@ def apply_criteria(
     """
     left, flow = candidates, []
     met_by_all = pd.Series(True, index=candidates.index)
-    for criterion, met in {"admitted to either strategy": met_by_all, **criteria}.items():
+    for criterion, met in {first: met_by_all, **criteria}.items():
         kept = left[met.loc[left.index].astype(bool)]
         for arm in Arm:
             before, after = (int(table["arm"].eq(arm).sum()) for table in (left, kept))

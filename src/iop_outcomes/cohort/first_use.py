@@ -5,6 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from iop_outcomes.errors import CohortError
+from iop_outcomes.records.panels import days_looked_through
 
 A_DAY = ["person_id", "day"]
 
@@ -62,9 +63,12 @@ def days_of_use(
 
 
 def last_clear_test(
-    tests: pd.DataFrame, before: pd.Series, substances: Collection[str] = ()
+    tests: pd.DataFrame,
+    before: pd.Series,
+    substances: Collection[str] = (),
+    panels: Collection[str] = (),
 ) -> pd.Series:
-    """The last day before `before` with a test that found none of the substances.
+    """The last day before `before` with a test that looked for the substances and found none.
 
     Use began after it and no later than `before`: tests see it late, and later where they are
     rarer.
@@ -72,22 +76,26 @@ def last_clear_test(
     Parameters
     ----------
     tests
-        `person_id`, `day`, `substance`, `result`.
+        `person_id`, `day`, `substance`, `result`, and `panel` if known.
     before
         The first day of use, indexed by `person_id`.
     substances
         Those that count; empty: all.
+    panels
+        Panels known to look for all of them; empty: told from their results. A negative on any
+        other panel does not clear a day.
 
     Returns
     -------
     pd.Series
         Days, indexed as `before`; missing if there was no such test.
     """
+    looked = days_looked_through(tests, substances, panels)
     known = tests[tests["result"].isin(["positive", "negative"])]
     if substances:
         known = known[known["substance"].isin(list(substances))]
     days = known.assign(found=known["result"].eq("positive")).groupby(A_DAY)["found"].any()
-    clear = days[~days].reset_index()
+    clear = days[~days & looked.reindex(days.index, fill_value=True).astype(bool)].reset_index()
     use_day = clear["person_id"].map(before).astype("Int64")
     earlier = clear[(clear["day"] < use_day).fillna(False)]
     return earlier.groupby("person_id")["day"].max().reindex(before.index).astype("Int64")

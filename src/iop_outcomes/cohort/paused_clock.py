@@ -81,10 +81,23 @@ def paused_clock(people: pd.Index, stays: pd.DataFrame) -> PausedClock:
     >>> clock.after(np.array([0]), np.array([5]), 14).tolist()
     [24]
     """
-    nights = stays[stays["level_of_care"].isin([str(level) for level in DAY_AND_NIGHT])]
-    person = people.get_indexer(nights["person_id"])
-    start = nights["start_day"].to_numpy("int64")
-    end = nights["end_day"].astype("Int64").fillna(NEVER).to_numpy("int64")
+    nights = stays["level_of_care"].isin([str(level) for level in DAY_AND_NIGHT])
+    return clock_without(people, stays[nights])
+
+
+def clock_without(people: pd.Index, spans: pd.DataFrame) -> PausedClock:
+    """A clock that stands still in spans of days, which may overlap; its last day is none of them.
+
+    Parameters
+    ----------
+    people
+        Whose, in order.
+    spans
+        `person_id`, `start_day`, `end_day`, empty while a span goes on. Others' are passed over.
+    """
+    person = people.get_indexer(spans["person_id"])
+    start = spans["start_day"].to_numpy("int64")
+    end = spans["end_day"].astype("Int64").fillna(int(NEVER)).to_numpy("int64")
     mine = (person >= 0) & (end > start)
     order = np.lexsort((start[mine], person[mine]))
     person, start, end = (column[mine][order] for column in (person, start, end))

@@ -80,14 +80,26 @@ def readmissions(
     pairs = ended.merge(later, on="person_id")
     pairs["days"] = pairs["readmission_day"] - pairs["end_day"]
     after_nights = pairs["last_level_of_care"].isin([str(level) for level in DAY_AND_NIGHT])
-    counts = (
-        (pairs["readmission_episode"] > pairs["episode"])
-        & (pairs["days"] >= rules.gap_days)
-        & (after_nights | (pairs["days"] > rules.step_up_days))
+    counts = is_return(pairs["days"], after_nights, rules)
+    first = pairs[counts & (pairs["readmission_episode"] > pairs["episode"])].sort_values(
+        [*INDEX, "readmission_day"], kind="stable"
     )
-    first = pairs[counts.fillna(False)].sort_values([*INDEX, "readmission_day"], kind="stable")
     first = first.drop_duplicates(INDEX)[[*INDEX, *FOUND, "days", "level_of_care"]]
     return ended[[*INDEX, "end_day"]].merge(first, on=INDEX, how="left", validate="one_to_one")
+
+
+def is_return(days: pd.Series, after_nights: pd.Series, rules: ReadmissionRules) -> pd.Series:
+    """Whether an admission so many days after an episode is a readmission, by the rules.
+
+    Parameters
+    ----------
+    days
+        From the end of the episode to the admission.
+    after_nights
+        Whether the episode ended in care by day and night.
+    """
+    counts = (days >= rules.gap_days) & (after_nights | (days > rules.step_up_days))
+    return counts.fillna(False).astype(bool)
 
 
 def readmitted_within(found: pd.DataFrame, days: int, last_observed_day: pd.Series) -> pd.Series:

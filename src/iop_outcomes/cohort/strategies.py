@@ -10,11 +10,8 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.protocol.specification import STRICT
+from iop_outcomes.protocol.strategies import BREAKS
 from iop_outcomes.vocabulary import DAY_AND_NIGHT, ExitReason, LevelOfCare
-
-# How a follow-up ends that the strategy, not the records, brought to an end. On a shared day it
-# comes after events and competing events, and before the end of records: it says more.
-ARTIFICIALLY_CENSORED = "artificially censored"
 
 RESIDENTIAL = (
     LevelOfCare.INPATIENT,
@@ -22,12 +19,6 @@ RESIDENTIAL = (
     LevelOfCare.LONG_TERM_RESIDENTIAL,
 )
 PLANNED_EXITS = (ExitReason.COMPLETED, ExitReason.TRANSFERRED)
-BREAKS = (
-    ExitReason.DROPPED_OUT,
-    ExitReason.TERMINATED,
-    ExitReason.OTHER,
-    ExitReason.NOT_RECORDED,
-)
 
 Levels = Annotated[tuple[LevelOfCare, ...], Field(min_length=1)]
 

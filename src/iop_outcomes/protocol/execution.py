@@ -6,10 +6,12 @@ Whoever teaches the cohort or the analysis one of these takes it out of here.
 from collections.abc import Iterator
 
 from iop_outcomes.errors import ProtocolError
+from iop_outcomes.protocol.definitions.reading import definition
 from iop_outcomes.protocol.intercurrent_events import Handling
 from iop_outcomes.protocol.specification import Protocol
-from iop_outcomes.protocol.strategies import CausalContrast, StrategyKind
-from iop_outcomes.protocol.time_zero import FollowUpEnd, Moment
+from iop_outcomes.protocol.strategies import StrategyKind
+from iop_outcomes.protocol.time_zero import Clock, FollowUpEnd, Moment
+from iop_outcomes.vocabulary import Estimand
 
 NOT_DONE = (Handling.HYPOTHETICAL, Handling.WHILE_AT_RISK)
 
@@ -28,27 +30,41 @@ def refuse_unexecuted(protocol: Protocol, where: str = "protocol") -> None:
 
 def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
     """Places of the protocol that ask for what is not executed, each with a sentence."""
-    kind = protocol.strategies.kind
-    if kind is not StrategyKind.INITIATE:
-        yield (
-            "strategies.kind",
-            f"`{kind}` is not executed yet; write `initiate`, and read the result as the effect "
-            "of starting",
-        )
-    if protocol.causal_contrast is not CausalContrast.INTENTION_TO_TREAT:
+    strategies = protocol.strategies
+    if protocol.causal_contrast is not strategies.contrast:
         yield (
             "causal_contrast",
-            f"`{protocol.causal_contrast}` is not executed yet: nobody is censored on leaving a "
-            "strategy; write `intention to treat`",
-        )
-    if protocol.time_zero.episodes is not None:
-        yield (
-            "time_zero.episodes",
-            "gaps by level of care are not executed yet; write one gap for all, `episode_gap_days`",
+            f"`{protocol.causal_contrast}` is not executed for `kind: {strategies.kind}`; write "
+            f"`{strategies.contrast}`, or another kind of strategy",
         )
     for place, moment in moments(protocol).items():
-        if moment is not Moment.START:
-            yield place, f"`{moment}` is not executed; write `{Moment.START}`"
+        if moment is not strategies.time_zero:
+            yield (
+                place,
+                f"`{moment}` is not executed for `kind: {strategies.kind}`; write "
+                f"`{strategies.time_zero}`",
+            )
+    if strategies.kind is not StrategyKind.INITIATE:
+        for outcome in protocol.outcomes:
+            if outcome.horizon_days is None:
+                yield (
+                    f"outcomes.{outcome.name}.horizon_days",
+                    f"an outcome read at exit is not executed for `kind: {strategies.kind}`, whose "
+                    "follow-up ends where the strategy is left; give it a horizon",
+                )
+            if outcome.clock is not Clock.TIME_ZERO:
+                yield (
+                    f"outcomes.{outcome.name}.clock",
+                    f"`{outcome.clock}` is not executed for `kind: {strategies.kind}`, whose days "
+                    f"of leaving the strategy count from time zero; write `{Clock.TIME_ZERO}`",
+                )
+    if strategies.kind is StrategyKind.GRACE_PERIOD and protocol.estimand is not Estimand.ATE:
+        yield (
+            "estimand",
+            f"`{protocol.estimand}` is not executed for a grace period, where everyone is in both "
+            f"arms; write `{Estimand.ATE}`",
+        )
+    yield from _by_definition(protocol)
     ends = protocol.follow_up.ends
     if set(ends) != {FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS}:
         yield (
@@ -68,11 +84,33 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 break
 
 
+def _by_definition(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Definitions count from the start of the index stay; a yes or no has no day to censor on."""
+    kind = protocol.strategies.kind
+    for outcome in protocol.outcomes if kind is not StrategyKind.INITIATE else ():
+        for name in outcome.definitions:
+            main = name == outcome.definition_id
+            place = f"outcomes.{outcome.name}." + ("definition_id" if main else "other_definitions")
+            if kind is StrategyKind.GRACE_PERIOD:
+                yield (
+                    place,
+                    f"{name} counts from the start of the index stay and is not executed for "
+                    f"`kind: {kind}`, whose time zero is its end; read the outcome by `events`",
+                )
+            elif not definition(name).clocked:
+                yield (
+                    place,
+                    f"{name} tells yes or no without a day and is not executed for `kind: {kind}`, "
+                    "whose follow-up ends where the strategy is left; choose one that has a time",
+                )
+
+
 def moments(protocol: Protocol) -> dict[str, Moment]:
     """The four moments that a target trial has at once, by the place that says each."""
+    zero = protocol.time_zero.at
     return {
-        "time_zero.at": protocol.time_zero.at,
-        "eligibility.judged_at": protocol.eligibility.judged_at,
-        "assignment.at": protocol.assignment.at,
-        "follow_up.starts": protocol.follow_up.starts,
+        "time_zero.at": zero,
+        "eligibility.judged_at": protocol.eligibility.judged_at or zero,
+        "assignment.at": protocol.assignment.at or zero,
+        "follow_up.starts": protocol.follow_up.starts or zero,
     }

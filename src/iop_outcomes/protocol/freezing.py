@@ -1,5 +1,6 @@
 """The protocol as it stood on a day, and what has changed since."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, field, replace
 from datetime import date
@@ -17,6 +18,7 @@ from iop_outcomes.protocol.values import STRICT
 from iop_outcomes.protocol.yaml_files import read_yaml
 
 LOCK = "protocol.lock.yaml"  # beside the params file
+ODD_LINE_BREAKS = ("\x85", "\u2028", "\u2029")
 HEADER = """\
 # The protocol as it was frozen, written by `iop-outcomes freeze`. The report says whether the
 # results were computed under it. Commit this file, so that git tells when it came; an edit by hand
@@ -218,7 +220,9 @@ def lock_text(frozen: Frozen) -> str:
     """The lock file of a frozen protocol, sealed against edits by hand."""
     values = spelled(asdict(frozen))
     sealed = {**values, "seal": digest(values)}
-    body = yaml.safe_dump(sealed, sort_keys=False, allow_unicode=True, width=100)
+    # Line breaks that only Unicode knows would be folded into blanks on reading; escaped they stay.
+    spared = not any(mark in json.dumps(sealed, ensure_ascii=False) for mark in ODD_LINE_BREAKS)
+    body = yaml.safe_dump(sealed, sort_keys=False, allow_unicode=spared, width=100)
     return f"{HEADER}{body}"
 
 

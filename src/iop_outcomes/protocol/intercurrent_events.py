@@ -82,13 +82,16 @@ def read_as(kind: str, outcome: Outcome) -> tuple[Handling, ...]:
     """What an outcome makes of a kind of event, as it is read from the records.
 
     A composite is an event of an outcome that is bad; where the outcome is good, it is whatever
-    does not count as it.
+    does not count as it. What a definition of the registry makes of kinds that it does not name, it
+    says in words only (a missed urine may count as use): nothing contradicts it.
     """
-    if kind in outcome.events:
+    if kind in outcome.counts:
         good = outcome.better is Direction.HIGHER
         return (Handling.OUTCOME,) if good else (Handling.OUTCOME, Handling.COMPOSITE)
-    if kind in outcome.competing:
+    if kind in outcome.competes:
         return (Handling.COMPETING,)
+    if outcome.told_by is not None:
+        return (Handling.TREATMENT_POLICY, Handling.COMPOSITE, Handling.OUTCOME)
     if outcome.horizon_days is None and outcome.better is Direction.HIGHER:
         return (Handling.COMPOSITE, Handling.TREATMENT_POLICY)
     return (Handling.TREATMENT_POLICY,)
@@ -121,6 +124,8 @@ def contradictions(
 
 
 def _place(kind: str, outcome: Outcome) -> str:
+    if outcome.told_by is not None:
+        return f"is read by {outcome.definition_id}"
     for part in ("events", "competing"):
         if kind in getattr(outcome, part):
             return f"names it under `{part}`"

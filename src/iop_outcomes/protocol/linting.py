@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from iop_outcomes.protocol.execution import unexecuted
-from iop_outcomes.protocol.rules import claims, outcomes, sources, timing
+from iop_outcomes.protocol.rules import claims, clocks, definitions, outcomes, sources, timing
 from iop_outcomes.protocol.rules.finding import Finding, Severity
 from iop_outcomes.protocol.specification import Protocol
 
@@ -34,12 +34,17 @@ RULES: tuple[Rule, ...] = (
     sources.relapse_from_discharges,
     sources.day_that_the_source_does_not_have,
     sources.mixture_of_residential_care,
+    definitions.definition_the_source_cannot_support,
+    definitions.comparison_of_descriptive_outcomes,
     outcomes.death_left_unsaid,
+    outcomes.outcome_that_breaks_the_strategy,
     outcomes.exit_as_censoring,
     outcomes.exits_left_unsaid,
     outcomes.horizon_beyond_follow_up,
     outcomes.stays_of_another_length,
     outcomes.intercurrent_events_left_unsaid,
+    clocks.compared_from_the_exit,
+    clocks.care_taken_out_of_time,
     claims.margin_without_justification,
     claims.margin_too_wide,
     claims.claim_without_margin,

@@ -184,7 +184,9 @@ $raw
     desc: Effects to released tables, figures and the report.
     cmd: iop-outcomes report
     deps:
+      - data/cohort/agreement.parquet
       - data/cohort/attrition.parquet
+      - data/cohort/time_at_risk.parquet
       - data/weighting/balance.parquet
       - data/weighting/propensity.parquet
       - data/weighting/sample_size.parquet

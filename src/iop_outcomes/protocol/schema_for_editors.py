@@ -12,6 +12,11 @@ HEADING = "Attributes\n----------\n"
 # Codes of a file may be numbers, and one code may stand for a list of one: more than the types of
 # the sources let on.
 CODES = ("when", "words")
+# An outcome is read by its events, or by a definition of the registry.
+READ_BY = [
+    {"required": ["definition_id"], "properties": {"definition_id": {"type": "string"}}},
+    {"required": ["definition", "events"], "properties": {"events": {"minItems": 1}}},
+]
 SIMULATION = {
     "description": "Records with a planted truth, in place of an extract.",
     "type": "object",
@@ -106,6 +111,7 @@ def _outcomes_by_name(defined: dict[str, Any]) -> None:
     outcome = defined["Outcome"]
     name = outcome["properties"].pop("name")
     outcome["required"].remove("name")
+    outcome["anyOf"] = READ_BY
     defined["Protocol"]["properties"]["outcomes"] = {
         "type": "object",
         "minProperties": 1,
@@ -122,6 +128,7 @@ def _partial(defined: Mapping[str, Any]) -> dict[str, Any]:
     for name in objects:
         schema = _rewritten(defined[name], renamed)
         schema.pop("required", None)
+        schema.pop("anyOf", None)
         found[f"Some{name}"] = schema
     found["SomeProtocol"]["properties"]["source"] = {"type": "object"}
     return dict(sorted(found.items()))

@@ -50,13 +50,13 @@ class Eligibility:
     recorded
         Covariates that must be recorded at time zero.
     judged_at
-        The moment at which people are found eligible; it must be time zero.
+        The moment at which people are found eligible; it must be time zero, and is if left out.
     """
 
     minimum_age_years: Days
     washout_days: Days
     recorded: tuple[str, ...] = ()
-    judged_at: Moment = Moment.START
+    judged_at: Moment | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -31,6 +31,14 @@ class Moment(StrEnum):
     EXIT = "exit from the index stay"
 
 
+class Clock(StrEnum):
+    """From when, and in which days, the time to an outcome is counted."""
+
+    TIME_ZERO = "time zero"
+    EXIT = "exit from the index stay"
+    COMMUNITY = "days in the community"
+
+
 class FollowUpEnd(StrEnum):
     """What ends follow-up besides the outcome itself."""
 
@@ -81,17 +89,23 @@ class EpisodeGaps:
         ({7}, 0)
         """
         same = dict.fromkeys(SAME_LEVEL_DAYS, days)
-        return cls(gap_same_level_days=same, gap_transition_days=days, interruption_days=0)
+        return cls(
+            gap_same_level_days=same,
+            gap_transition_days=days,
+            interruption_days=0,
+            incarceration_days=days,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TimeZero:
-    """When eligibility, assignment and follow-up begin together: the start of the index stay.
+    """When eligibility, assignment and follow-up begin together.
 
     Attributes
     ----------
     at
-        The moment that is day 0.
+        The moment that is day 0: the start of the index stay, or the planned exit from it where
+        what is compared is starting other care within a grace period.
     episode_gap_days
         A stay that begins within so many days of the last one's end continues its episode: one gap
         for all levels of care.
@@ -134,7 +148,7 @@ class FollowUp:
     Attributes
     ----------
     starts
-        The moment from which events count; it must be time zero.
+        The moment from which events count; it must be time zero, and is if left out.
     ends
         What ends follow-up. Death ends it as a competing event or as the outcome, the end of
         records as censoring.
@@ -142,6 +156,6 @@ class FollowUp:
         Last day after time zero on which anything is read; None: as long as the records reach.
     """
 
-    starts: Moment = Moment.START
+    starts: Moment | None = None
     ends: tuple[FollowUpEnd, ...] = (FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS)
     longest_days: Annotated[int, Field(gt=0)] | None = None

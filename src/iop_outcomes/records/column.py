@@ -27,6 +27,8 @@ class Column:
         The only values it may have; None for any.
     low, high
         Bounds, both allowed.
+    optional
+        The column may be left out: most sources do not have it, and it is then empty.
     """
 
     kind: Kind
@@ -36,3 +38,4 @@ class Column:
     among: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
+    optional: bool = False

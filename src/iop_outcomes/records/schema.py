@@ -23,7 +23,7 @@ from iop_outcomes.records.accounts import (
     TRUTH,
 )
 from iop_outcomes.records.column import DTYPE, Column, Kind
-from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare
+from iop_outcomes.vocabulary import EventKind, ExitReason, LevelOfCare, Modality
 
 PERSON = Column(Kind.TEXT, "one de-identified individual")
 DAY = Column(Kind.WHOLE, "day on the person's clock", low=-40_000, high=40_000)  # a long life
@@ -67,6 +67,7 @@ SERVICES = {
     "day": DAY,
     "service": Column(Kind.TEXT, "what was done"),
     "hours": Column(Kind.NUMBER, "length", True, low=0, high=24),
+    "modality": Column(Kind.TEXT, "how it was given", True, among=tuple(Modality), optional=True),
 }
 
 # One row per drug test result.
@@ -75,6 +76,7 @@ TESTS = {
     "day": DAY,
     "substance": Column(Kind.TEXT, "what was looked for"),
     "result": Column(Kind.TEXT, "", among=("positive", "negative", "inconclusive", "missed")),
+    "panel": Column(Kind.TEXT, "version of the panel it was one of", True, optional=True),
 }
 
 # One row per score of an instrument.
@@ -90,6 +92,14 @@ EVENTS = {
     "person_id": PERSON,
     "day": DAY,
     "kind": Column(Kind.TEXT, "what happened", among=tuple(EventKind)),
+    "month_end": Column(
+        Kind.WHOLE,
+        "of a death: 1 if its date was the last of a month, where sources put a day nobody knows",
+        True,
+        low=0,
+        high=1,
+        optional=True,
+    ),
 }
 
 # One row per substance and day of self-reported use (timeline follow-back). A day without a row is
@@ -178,6 +188,12 @@ class Records:
             raise RecordsError(f"stays: {backwards} stay(s) end before they start; mend the export")
 
 
+def completed(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table with all columns of its contract that may be left out, empty where they were."""
+    left_out = [column for column, spec in TABLES[name].items() if spec.optional]
+    return table.assign(**{column: None for column in left_out if column not in table.columns})
+
+
 def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Give a table its types and hold it to its contract.
 
@@ -187,7 +203,7 @@ def conform(name: str, table: pd.DataFrame) -> pd.DataFrame:
         A column is missing or holds what it may not; says how many rows and which is the first,
         never the value.
     """
-    contract = TABLES[name]
+    contract, table = TABLES[name], completed(name, table)
     lacking = [column for column in contract if column not in table.columns]
     if lacking:
         raise RecordsError(f"{name}: lacks the column(s) {lacking}")

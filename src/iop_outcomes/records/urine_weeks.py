@@ -5,19 +5,24 @@ from collections.abc import Collection
 import pandas as pd
 
 from iop_outcomes.errors import RecordsError
+from iop_outcomes.records.panels import days_looked_through
 
 POSITIVE, NEGATIVE, MISSING, MIXED, NOT_REQUIRED = "+", "-", "o", "*", "_"
 WEEK = 7
 
 
 def urine_weeks(
-    tests: pd.DataFrame, required: pd.DataFrame, substances: Collection[str]
+    tests: pd.DataFrame,
+    required: pd.DataFrame,
+    substances: Collection[str],
+    panels: Collection[str] = (),
 ) -> pd.Series:
     """One word a person: a letter for each week in which a urine was, or was not, required.
 
     Weeks are of seven days from the person's first required day, that day being the first of week
     1; the last may be shorter. A day is positive if any of `substances` was found on it, and
-    negative if some were looked for and none was found. A week is
+    negative if some were looked for and none was found; if the panel of the day did not look for
+    all of them, finding none is inconclusive. A week is
 
     - `+` with positive days and no other, `-` with negative days and no other,
     - `*` with both, or with an inconclusive result,
@@ -29,12 +34,14 @@ def urine_weeks(
     Parameters
     ----------
     tests
-        One row per result: `person_id`, `day`, `substance`, `result`.
+        One row per result: `person_id`, `day`, `substance`, `result`, and `panel` if known.
     required
         One row per period in which a urine was required every week: `person_id`, `first_day`,
         `last_day`. A person may have several.
     substances
         Those that count, as `tests` spells them.
+    panels
+        Panels known to look for all of them; empty: told from their results.
 
     Returns
     -------
@@ -58,7 +65,8 @@ def urine_weeks(
     weeks = _weeks(required)
     first = required.groupby("person_id")["first_day"].min()
     last = required.groupby("person_id")["last_day"].max()
-    days = _days(tests[tests["substance"].isin(list(substances))])
+    looked = days_looked_through(tests, substances, panels)
+    days = _days(tests[tests["substance"].isin(list(substances))], looked)
     whose = days["person_id"]
     within = days["day"].between(whose.map(first), whose.map(last))
     days = days[within].assign(week=(days["day"] - whose.map(first)) // WEEK)
@@ -131,7 +139,7 @@ def _each_week(spans: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _days(tests: pd.DataFrame) -> pd.DataFrame:
+def _days(tests: pd.DataFrame, looked_through: pd.Series) -> pd.DataFrame:
     """The letter of each day with a result."""
     known = {"negative": 0, "inconclusive": 1, "positive": 2}
     rank = tests["result"].map(known)
@@ -141,4 +149,6 @@ def _days(tests: pd.DataFrame) -> pd.DataFrame:
     said = found["max"].where(found["min"] == found["max"], known["inconclusive"])
     worst = said.groupby(level=["person_id", "day"]).max()
     letters = worst.map({0: NEGATIVE, 1: MIXED, 2: POSITIVE}).rename("letter")
+    unseen = ~looked_through.reindex(letters.index, fill_value=True).astype(bool)
+    letters = letters.mask(letters.eq(NEGATIVE) & unseen, MIXED)
     return letters.reset_index()

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.report.drawing import INK, canvas, capital, wrapped
-from iop_outcomes.report.wording import MINUS, spelling, words
+from iop_outcomes.report.wording import MINUS, spelling, when, words
 
 OPEN_DAYS = 90  # drawn length of a window whose end is not a day
 LABEL_WIDTH, ENDS_WIDTH = 30, 54  # characters of a line
@@ -68,21 +69,34 @@ def windows(protocol: Protocol) -> list[Window]:
     found = []
     if washout:
         label = "no treatment (washout); records must reach back so far"
+        if protocol.strategies.kind is StrategyKind.GRACE_PERIOD:
+            label += ", both from the start of the index stay"
         found.append(Window(label, -washout, -1, "look back"))
     if protocol.source.get("kind") in WITH_SCORES:
         label = "baseline scores: the last one in the window"
         found.append(Window(label, -baseline, 0, "baseline"))
-    arms = f"{names['intervention']} or {names['comparator']}"
-    found.append(Window(f"eligibility, covariates, {arms}", 0, 0, "time zero"))
+    arms = protocol.strategies
+    assigned = f"{names['intervention']} or {names['comparator']}"
+    if arms.kind is StrategyKind.GRACE_PERIOD:
+        assigned = "everyone in both strategies"
+    found.append(Window(f"eligibility, covariates, {assigned}", 0, 0, "time zero"))
+    if arms.grace_days is not None:
+        label = f"grace period: {names['intervention']} starts or does not"
+        ends = "censored in the strategy that is contradicted"
+        found.append(Window(label, 0, arms.grace_days, "baseline", ends))
+    if arms.sustained_days is not None:
+        ends = "censored on leaving the strategy"
+        found.append(Window("staying in the strategy", 1, arms.sustained_days, "baseline", ends))
     found += [_of_outcome(outcome, protocol) for outcome in protocol.outcomes]
     return found
 
 
 def _of_outcome(outcome: Outcome, protocol: Protocol) -> Window:
     label = f"follow-up: {words(outcome.name, spelling(protocol))}"
-    competing = f"a competing event ({', '.join(outcome.competing)})" if outcome.competing else ""
+    competing = f"a competing event ({', '.join(outcome.competes)})" if outcome.competes else ""
     if outcome.horizon_days is None:
-        ends = "read at exit from the index stay" + (f", or {competing}" if competing else "")
+        ends = "read at exit from the index stay" if outcome.at_exit else f"read {when(outcome)}"
+        ends += f", or {competing}" if competing else ""
         return Window(label, 0, None, "follow-up", ends)
     ends = f"until it happens, {competing}{', ' if competing else ''}or the end of records"
     return Window(label, outcome.first_day, outcome.horizon_days, "follow-up", ends)

@@ -84,9 +84,10 @@ DECIMALS = {
     **dict.fromkeys(("risk", "estimate", "conf_low", "conf_high", "std_error"), 3),
     **dict.fromkeys(("share", "weighted_share", "largest_share"), 3),
     **dict.fromkeys(("share_missing", "share_not_collected"), 3),
-    **dict.fromkeys(("smd_before", "smd_after"), 2),
+    **dict.fromkeys(("smd_before", "smd_after", "kappa"), 2),
     **dict.fromkeys(("restricted_mean_days", "restricted_mean_error", "effective"), 1),
     "effective_n": 1,
+    "median_shift": 0,
 }
 
 

@@ -11,13 +11,23 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from iop_outcomes.analysis.arms import reading_days
 from iop_outcomes.analysis.comparison import Comparison
+from iop_outcomes.analysis.estimates import main_rows
 from iop_outcomes.analysis.robustness import Robustness
+from iop_outcomes.cohort.definitions_agree import nothing_compared
+from iop_outcomes.cohort.time_at_risk import nobody_followed
 from iop_outcomes.protocol.freezing import UNFROZEN, Standing
 from iop_outcomes.protocol.parsing import protocol_hash
-from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.strategies import Mechanism, StrategyKind
+from iop_outcomes.protocol.time_zero import Moment
 from iop_outcomes.records.schema import empty_table
+from iop_outcomes.report.by_outcome import (
+    by_what_they_count_as,
+    numbers_at_risk,
+    truth_of_outcomes,
+)
+from iop_outcomes.report.definitions_page import definition_exhibits, definition_tables
 from iop_outcomes.report.design_diagram import design_diagram, design_in_words
 from iop_outcomes.report.disclosure import Released, release
 from iop_outcomes.report.drawing import svg
@@ -41,8 +51,17 @@ from iop_outcomes.report.tables import (
     worse_side,
 )
 from iop_outcomes.report.target_trial import protocol_exhibits
-from iop_outcomes.report.wording import population, spelling, verdict_sentences, words
+from iop_outcomes.report.time_page import time_table
+from iop_outcomes.report.wording import DAYS_ON, population, spelling, verdict_sentences, words
 from iop_outcomes.vocabulary import Measure, Method
+
+FLOW = {
+    Moment.START: "Flow of people from admission to analysis, by arm.",
+    Moment.EXIT: (
+        "Flow of people from their planned exit to analysis, by what came of them: at time zero "
+        "nobody's arm was known."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +70,8 @@ class Findings:
 
     Attributes
     ----------
-    attrition
-        `Cohort.attrition`.
+    attrition, agreement, time_at_risk
+        Of the cohort.
     weighting
         Its tables without the weights.
     ledger, broken_rules, provenance, truth, missingness, anonymity
@@ -71,6 +90,8 @@ class Findings:
     truth: pd.DataFrame
     missingness: pd.DataFrame = field(default_factory=partial(empty_table, "missingness"))
     anonymity: pd.DataFrame = field(default_factory=partial(empty_table, "anonymity"))
+    agreement: pd.DataFrame = field(default_factory=nothing_compared)
+    time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,9 @@ def write_report(findings: Findings, protocol: Protocol, standing: Standing = UN
         "suppressed": gate.suppressed,
         "versions": package_versions(),
         "simulated": not findings.truth.empty,
+        "randomised": protocol.assignment.mechanism is Mechanism.RANDOMISED,
+        "cloned": protocol.strategies.kind is StrategyKind.GRACE_PERIOD,
+        "flow": FLOW[protocol.strategies.time_zero],
     }
     page = _page(protocol, exhibits, figures, verdicts, facts)
     return Report(
@@ -146,9 +170,10 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "propensity": findings.propensity,
         "estimates": findings.comparison.estimates,
         "arms": findings.comparison.arms,
-        "curves": _weighted(findings.comparison.curves),
+        "curves": main_rows(findings.comparison.curves),
         "at_risk": numbers_at_risk(findings.comparison, protocol),
-        "exits": _by_what_they_count_as(findings.comparison.exits, protocol),
+        "exits": by_what_they_count_as(findings.comparison.exits, protocol),
+        "time_at_risk": findings.time_at_risk,
     }
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
@@ -156,62 +181,13 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
     # Of the alternatives only what the report prints: their unadjusted risks, less the planned
     # ones, would count the people between two horizons or in a left-out group.
     others = findings.robustness.estimates
-    others = _weighted(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
-    return shown | {"robustness": gate(others, tables["estimates"])}
-
-
-def _by_what_they_count_as(exits: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """Exits with `counts_as`: the outcomes at exit whose events the reason is among."""
-    at_exit = [outcome for outcome in protocol.outcomes if outcome.horizon_days is None]
-    if not at_exit:
-        return exits
-    classes = exits["reason"].map(
-        lambda reason: ", ".join(outcome.name for outcome in at_exit if reason in outcome.events)
-    )
-    return exits.assign(counts_as=classes)
-
-
-def _weighted(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["method"] == str(Method.IPTW)]
-
-
-def numbers_at_risk(comparison: Comparison, protocol: Protocol) -> pd.DataFrame:
-    """People at risk on even days up to each horizon, one row per outcome, arm and day.
-
-    `enrolled` counts those whose outcome is not known too.
-    """
-    curves, arms = comparison.curves, comparison.arms
-    told = [
-        curves[
-            (curves["method"] == str(Method.UNADJUSTED))
-            & (curves["outcome"] == outcome.name)
-            & curves["day"].isin(reading_days(outcome.horizon_days))
-        ]
-        for outcome in protocol.outcomes
-        if outcome.horizon_days is not None
-    ]
-    table = pd.concat([curves[:0], *told], ignore_index=True)
-    keys = ["outcome", "method", "arm"]
-    table = table.merge(arms[[*keys, "people", "missing"]], on=keys, validate="many_to_one")
-    table["enrolled"] = table["people"] + table["missing"]
-    return table[["outcome", "arm", "day", "at_risk", "enrolled"]]
-
-
-def truth_of_outcomes(truth: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """The planted truths that the protocol's outcomes have, with `outcome` for their events."""
-
-    def of(outcome: Outcome) -> pd.DataFrame:
-        found = truth[
-            (truth["events"] == "; ".join(sorted(outcome.events)))
-            & (truth["horizon_days"] == outcome.horizon_days)
-        ]
-        return found.assign(outcome=outcome.name)
-
-    clocked = [outcome for outcome in protocol.outcomes if outcome.horizon_days is not None]
-    nothing = truth[:0].assign(outcome="")
-    table = pd.concat([nothing, *(of(outcome) for outcome in clocked)], ignore_index=True)
-    columns = ["outcome", "horizon_days", "estimand", "measure", "truth", "monte_carlo_error"]
-    return table[columns]
+    others = main_rows(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
+    shown |= {"robustness": gate(others, tables["estimates"])}
+    told = definition_tables(findings.comparison, findings.agreement, protocol)
+    return shown | {
+        name: gate(table, tables["estimates"] if name == "definition_effects" else None)
+        for name, table in told.items()
+    }
 
 
 def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure]:
@@ -225,7 +201,11 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
     for outcome in protocol.outcomes:
         if outcome.horizon_days is not None:
             figures[f"incidence_{outcome.name}"] = cumulative_incidence_plot(
-                shown["curves"], shown["at_risk"], outcome.name, outcome.horizon_days, names
+                shown["curves"],
+                shown["at_risk"],
+                outcome.name,
+                outcome.horizon_days,
+                names | ({"clock": DAYS_ON[outcome.clock]} if outcome.clock in DAYS_ON else {}),
             )
     figures["forest"] = forest_plot(
         shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names
@@ -241,20 +221,21 @@ def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhib
         baseline_table(shown["balance"], shown["sample_size"], protocol),
         effects_table(shown["estimates"], shown.get("truth"), protocol),
         outcomes_table(shown["arms"], protocol),
+        time_table(shown["time_at_risk"], protocol),
         exits_table(shown["exits"], protocol),
         robustness_table(shown["robustness"], protocol),
+        *definition_exhibits(shown, protocol),
     ]
     return {exhibit.name: exhibit for exhibit in exhibits}
 
 
 def _verdicts(estimates: Released, arms: Released, protocol: Protocol) -> list[str]:
-    weighted = arms.table[arms.table["method"] == str(Method.IPTW)]
-    table = estimates.table
-    rows = table[
-        (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
-    ]
+    table = main_rows(estimates.table)
+    # Whose outcome is known is the same under every method, and told of people in one arm only.
+    followed = arms.table[arms.table["method"] == str(Method.UNADJUSTED)]
+    rows = table[table["measure"] == str(Measure.RISK_DIFFERENCE)]
     return [
-        verdict_sentences(row, weighted[weighted["outcome"] == row["outcome"]], protocol)
+        verdict_sentences(row, followed[followed["outcome"] == row["outcome"]], protocol)
         for row in rows.to_dict("records")
     ]
 
@@ -299,7 +280,7 @@ def _summary(protocol: Protocol, verdicts: list[str], facts: dict) -> str:
 
 def _metrics(estimates: Released, facts: dict) -> str:
     """Weighted estimates for `dvc metrics`, rounded so that another machine's last bits agree."""
-    table = estimates.table[estimates.table["method"] == str(Method.IPTW)]
+    table = main_rows(estimates.table)
     metrics: dict = {}
     for row in table.to_dict("records"):
         metrics.setdefault(row["outcome"], {})[row["measure"]] = {

@@ -27,7 +27,11 @@ STYLE = {
     "legend.frameon": False,
 }
 SIGNED = FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))
-NAMES = {"intervention": "intervention", "comparator": "comparator"}
+NAMES = {
+    **{"intervention": "intervention", "comparator": "comparator"},
+    **{"unadjusted": "Unadjusted", "iptw": "Weighted", "per_protocol": "Per protocol"},
+    "clock": "Days since admission",
+}
 
 
 class NotebookFigure(Figure):

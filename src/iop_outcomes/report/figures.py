@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from iop_outcomes.analysis.estimates import main_rows
 from iop_outcomes.report.disclosure import Released
 from iop_outcomes.report.drawing import (
     COLOUR,
@@ -22,7 +23,7 @@ from iop_outcomes.report.drawing import (
     wrapped,
 )
 from iop_outcomes.report.wording import count, words
-from iop_outcomes.vocabulary import Arm, Measure, Method
+from iop_outcomes.vocabulary import Arm, Measure
 
 
 def flow_diagram(attrition: Released, names: Mapping[str, str] = NAMES) -> Figure:
@@ -140,7 +141,6 @@ def cumulative_incidence_plot(
     outcome: str,
     horizon_days: int,
     names: Mapping[str, str] = NAMES,
-    method: Method = Method.IPTW,
 ) -> Figure:
     """Probability of the outcome by each day with its interval, and numbers at risk below.
 
@@ -148,8 +148,7 @@ def cumulative_incidence_plot(
     when the curves were released; the released points are joined by lines, because a staircase
     through them would lie below the curve.
     """
-    table = curves.table
-    table = table[(table["outcome"] == outcome) & (table["method"] == str(method))]
+    table = main_rows(curves.table[curves.table["outcome"] == outcome])
     numbers = at_risk.table[at_risk.table["outcome"] == outcome]
     with canvas(6.4, 4.2) as figure:
         axes, below = figure.subplots(2, height_ratios=[5, 1])
@@ -166,7 +165,7 @@ def cumulative_incidence_plot(
             xlim=(0, horizon_days),
             ylim=(0, None),
             ylabel=f"Probability of {words(outcome, names)}",
-            xlabel="Days since admission",
+            xlabel={**NAMES, **names}["clock"],
         )
         ticks = sorted(numbers["day"].unique())
         axes.set_xticks(ticks)
@@ -212,7 +211,7 @@ def forest_plot(
     truth
         Planted truths; a cross marks those of the planned analysis.
     """
-    table = _forest_rows(estimates, alternatives)
+    table = _forest_rows(estimates, alternatives, names)
     outcomes, labels = (list(dict.fromkeys(table[c])) for c in ("outcome", "label"))
     place = {label: -row for row, label in enumerate(labels)}
     with canvas(3.4 + 2.9 * len(outcomes), 1.3 + 0.3 * len(labels)) as figure:
@@ -247,19 +246,19 @@ def forest_plot(
     return figure
 
 
-def _forest_rows(estimates: Released, alternatives: Released | None) -> pd.DataFrame:
+def _forest_rows(
+    estimates: Released, alternatives: Released | None, names: Mapping[str, str]
+) -> pd.DataFrame:
     own = estimates.table[estimates.table["measure"] == str(Measure.RISK_DIFFERENCE)]
-    planned = own[own["method"] == str(Method.IPTW)]
+    planned = main_rows(own)
+    beside = own[~own.index.isin(planned.index)]
     parts = [
-        own[own["method"] == str(Method.UNADJUSTED)].assign(label="Unadjusted", planned=False),
+        beside.assign(label=beside["method"].map({**NAMES, **names}), planned=False),
         planned.assign(label="As planned (" + planned["estimand"] + ")", planned=True),
     ]
     if alternatives is not None:
         others = alternatives.table
-        others = others[
-            (others["measure"] == str(Measure.RISK_DIFFERENCE))
-            & (others["method"] == str(Method.IPTW))
-        ]
+        others = main_rows(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
         parts.append(others.assign(label=others["alternative"].map(capital), planned=False))
     table = pd.concat(parts, ignore_index=True)
     table["label"] = table["label"].map(lambda label: wrapped(label, 40))

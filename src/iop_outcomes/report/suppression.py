@@ -10,6 +10,7 @@ import pandas as pd
 
 from iop_outcomes.report.small_counts import is_small, with_complements
 from iop_outcomes.report.suppression_of_records import anonymity, broken_rules, ledger, missingness
+from iop_outcomes.report.suppression_of_time import time_at_risk
 from iop_outcomes.vocabulary import Arm, Method
 
 
@@ -63,7 +64,8 @@ def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
     no_count = is_small(table["n"], k) | is_small(table["fewest_missing"], k)
     no_count |= _near_another(table["n"], table["measure"], k)
     # Both arms' n is the sum of each: if one is hidden, the others must not tell it.
-    together = [c for c in ("alternative", "outcome", "method") if c in table.columns]
+    keys = ("alternative", "definition", "outcome", "method")
+    together = [name for name in keys if name in table.columns]
     no_count = no_count.groupby([table[c] for c in together], dropna=False).transform("any")
     shown[["n", "effective_n"]] = shown[["n", "effective_n"]].mask(no_count)
     return shown
@@ -98,10 +100,65 @@ def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
     shown[parts] = shown[parts].mask(missing)
     shown["missing"] = table["missing"].astype("Int64").mask(missing)
     shown["people"] = table["people"].astype("Int64").mask(missing | is_small(table["people"], k))
+    # People in both arms: their events less those of who entered are few people's.
+    clones = table["method"].eq(str(Method.PER_PROTOCOL))
+    shown[[*parts, "missing", "people"]] = shown[[*parts, "missing", "people"]].mask(clones)
     few = is_small(table["events"], k) | is_small(table["people"] - table["events"], k)
     means = ["median_days", "restricted_mean_days", "restricted_mean_error"]
     shown[means] = shown[means].mask(few)
     return shown.astype(dict.fromkeys(parts, "Int64"))
+
+
+def _definition_counts(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Counts of the same people under several definitions of an outcome.
+
+    Where one definition is wider than another, the difference of their counts is people: it is
+    none, or enough. A count that differs little from a hidden one would tell that one. What is
+    hidden in one arm is hidden in the other: the risk difference links them. The first definition
+    of an outcome is the main one, whose competing and censored people are told elsewhere.
+    """
+    main = table["definition"].eq(table.groupby("outcome")["definition"].transform("first"))
+    beside = table[["competing", "censored"]].where(main, 0)
+    times = dict.fromkeys(("median_days", "restricted_mean_days", "restricted_mean_error"), 0.0)
+    alone = _arms(table.assign(**beside, method=str(Method.UNADJUSTED), **times), k)
+    shown = table[["outcome", "definition", "arm"]].join(alone[["people", "missing", "events"]])
+    free = table["people"] - table["events"]
+    no_people, no_events = shown["people"].isna(), shown["events"].isna()
+    for _, group in table.groupby(["outcome", "arm"], sort=False):
+        rows = group.index
+        no_people[rows] |= _between(table.loc[rows, "people"], no_people[rows], k)
+        of_events = _between(table.loc[rows, "events"], no_events[rows], k)
+        no_events[rows] |= of_events | _between(free[rows], no_events[rows], k)
+    keys = [table["outcome"], table["definition"]]
+    no_people, no_events = (h.groupby(keys).transform("any") for h in (no_people, no_events))
+    shown[["people", "missing"]] = shown[["people", "missing"]].mask(no_people)
+    shown["events"] = shown["events"].mask(no_events)
+    return shown
+
+
+def _between(count: pd.Series, hidden: pd.Series, k: int) -> pd.Series:
+    """Counts too near to one that is shown before them, or to one that is hidden for itself."""
+    near = pd.Series(False, index=count.index)
+    shown: list[int] = []
+    covered: list[int] = []
+    for index, value in count.items():
+        if hidden[index]:
+            covered.append(value)
+            continue
+        near[index] = any(0 < abs(value - other) < k for other in shown)
+        near[index] |= any(abs(value - other) < k for other in covered)
+        if not near[index]:
+            shown.append(value)
+    return near
+
+
+def _agreement(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Of how many people a pair is told stays inside; with so few that one can be found, all."""
+    small = is_small(table["smallest_cell"], k) | is_small(table["people"], k)
+    shown = table[["outcome", "first", "second", "kappa", "median_shift"]].copy()
+    numbers = ["kappa", "median_shift"]
+    shown[numbers] = shown[numbers].mask(small)
+    return shown
 
 
 def _curves(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -241,11 +298,14 @@ RULES: list[tuple[set[str], Rule]] = [
     ({"criterion", "arm", "remaining", "excluded"}, _attrition),
     ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
     ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),
+    ({"outcome", "definition", "arm", "people", "missing", "events"}, _definition_counts),
+    ({"outcome", "first", "second", "kappa", "median_shift", "smallest_cell"}, _agreement),
     ({"outcome", "method", "arm", "day", "risk", "at_risk", "events"}, _curves),
     ({"outcome", "arm", "day", "at_risk", "enrolled"}, _at_risk),
     ({"covariate", "level", "people_intervention", "people_comparator", "smd_before"}, _balance),
     ({"arm", "people", "effective"}, _sample_size),
     ({"arm", "low", "high", "people", "weighted_share"}, _overlap),
     ({"arm", "level_of_care", "reason", "people"}, _exits),
+    ({"outcome", "arm", "people", "missing", "person_days", "people_outside"}, time_at_risk),
     ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
 ]

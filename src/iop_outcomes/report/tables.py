@@ -11,9 +11,9 @@ from iop_outcomes.report.figures import balance_rows
 from iop_outcomes.report.wording import (
     HIDDEN,
     MEASURE,
-    METHOD,
     count,
     interval,
+    methods_note,
     number,
     percent,
     scaled,
@@ -104,6 +104,7 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
     names = spelling(protocol)
     outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
     level = f"{100 * protocol.analysis.confidence_level:g}% CI"
+    methods = [method for method in Method if str(method) in set(estimates.table["method"])]
     rows = []
     for (name, measure), both in estimates.table.groupby(["outcome", "measure"], sort=False):
         outcome = outcomes[str(name)]
@@ -112,8 +113,8 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
             "Outcome": f"{words(outcome.name, names)} {when(outcome)}",
             "Measure": MEASURE[Measure(str(measure))].format(**names),
         }
-        for method in Method:
-            label = f"{METHOD[method]} ({level})"
+        for method in methods:
+            label = f"{names[method]} ({level})"
             row[label] = (
                 interval({**by_method.loc[str(method)], "measure": measure})
                 if str(method) in by_method.index
@@ -133,8 +134,9 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
             " Mean days are days before the outcome, up to the horizon; who can no longer have it "
             "(a competing event) counts as free of it to the end."
         )
+    note += methods_note(protocol)
     if truth is not None:
-        note += " Planted truth: what the simulation was built to have, for the weighted column."
+        note += " Planted truth: what the simulation was built to have, for the last column."
     return Exhibit("effects", "Effects on every outcome.", pd.DataFrame(rows), note)
 
 
@@ -213,14 +215,12 @@ def exits_table(exits: Released, protocol: Protocol) -> Exhibit:
 def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
     """The weighted risk difference under every alternative protocol."""
     names, table = spelling(protocol), alternatives.table
-    table = table[
-        (table["measure"] == str(Measure.RISK_DIFFERENCE)) & (table["method"] == str(Method.IPTW))
-    ]
+    outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
+    table = table[table["measure"] == str(Measure.RISK_DIFFERENCE)]
     rows = [
         {
             "Alternative": row["alternative"],
-            "Outcome": f"{words(row['outcome'], names)}, "
-            + ("at exit" if pd.isna(row["horizon_days"]) else f"day {row['horizon_days']}"),
+            "Outcome": f"{words(row['outcome'], names)}, {_read(row, outcomes[row['outcome']])}",
             "Estimand": row["estimand"],
             "n": count(row["n"]),
             "Risk difference, points": interval(row),
@@ -234,6 +234,14 @@ def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
         pd.DataFrame(rows),
         hidden_note(protocol),
     )
+
+
+def _read(row: Mapping[str, object], outcome: Outcome) -> str:
+    """When an alternative reads an outcome, which the protocol may read otherwise."""
+    if not pd.isna(row["horizon_days"]):
+        return f"day {row['horizon_days']}"
+    unclocked = outcome.horizon_days is None and not outcome.at_exit
+    return when(outcome) if unclocked else "at exit"
 
 
 def attrition_table(attrition: Released, protocol: Protocol) -> Exhibit:

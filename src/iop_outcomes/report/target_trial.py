@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from iop_outcomes.protocol.execution import moments
 from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent
 from iop_outcomes.protocol.linting import lint
 from iop_outcomes.protocol.outcomes import Margin, Outcome
@@ -37,7 +38,6 @@ CONTRAST = {
 ASKED = {
     StrategyKind.INITIATE: "start {name}; later care as it comes",
     StrategyKind.SUSTAINED: "start {name} and stay in it up to day {days}",
-    StrategyKind.GRACE_PERIOD: "start {name} within {days} days",
 }
 Row = tuple[str, str, str]
 
@@ -96,9 +96,11 @@ def findings_table(protocol: Protocol) -> Exhibit:
 def _eligibility(protocol: Protocol, names: Mapping[str, str]) -> Row:
     asked = protocol.eligibility
     criteria = [f"aged {asked.minimum_age_years} or over"]
-    here = [f"judged at the {asked.judged_at}"]
+    here = [f"judged at the {moments(protocol)['eligibility.judged_at']}"]
     if asked.washout_days:
-        criteria.append(f"no treatment in the {asked.washout_days} days before")
+        grace = protocol.strategies.kind is StrategyKind.GRACE_PERIOD
+        before = "before the index stay" if grace else "before"
+        criteria.append(f"no treatment in the {asked.washout_days} days {before}")
         here.append(
             f"records must reach back {asked.washout_days} days; withdrawal management does not "
             "count as treatment"
@@ -109,21 +111,47 @@ def _eligibility(protocol: Protocol, names: Mapping[str, str]) -> Row:
 
 def _strategies(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
     arms = protocol.strategies
-    days = arms.grace_days if arms.sustained_days is None else arms.sustained_days
+    if arms.kind is StrategyKind.GRACE_PERIOD:
+        yield from _grace_period(protocol, names)
+        return
     for side in ("intervention", "comparator"):
         name = names[side]
         yield (
             f"Strategy: {name}",
-            ASKED[arms.kind].format(name=name, days=days),
+            ASKED[arms.kind].format(name=name, days=arms.sustained_days),
             f"{words(arms.by, names)}: {', '.join(getattr(arms, side))}",
         )
+
+
+def _grace_period(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
+    arms = protocol.strategies
+    until = f"within {arms.grace_days} days"
+    excused = "entering care by day and night first contradicts neither strategy"
+    yield (
+        f"Strategy: {names['intervention']}",
+        f"start it {until}",
+        f"{words(arms.by, names)}: {', '.join(arms.intervention)}; who has not by day "
+        f"{arms.grace_days} is censored then; {excused}",
+    )
+    yield (
+        f"Strategy: {names['comparator']}",
+        f"do not start {names['intervention']} {until}",
+        f"whoever starts it {until} is censored on that day; what starts later changes nothing",
+    )
 
 
 def _assignment(protocol: Protocol, names: Mapping[str, str]) -> Row:
     said = protocol.assignment
     covariates = ", ".join(_term(term, names) for term in protocol.analysis.covariates)
-    randomised = said.mechanism is Mechanism.RANDOMISED
     why = f". {capital(said.reason)}" if said.reason else ""
+    if protocol.strategies.kind is StrategyKind.GRACE_PERIOD:
+        return (
+            "Assignment",
+            "at random, known to all",
+            "everyone is cloned into both strategies and followed until their data contradict "
+            f"one; who is left is weighted for {covariates} and the day{why}",
+        )
+    randomised = said.mechanism is Mechanism.RANDOMISED
     return (
         "Assignment",
         "at random, known to all",
@@ -141,10 +169,16 @@ def _time_zero(protocol: Protocol) -> Row:
             "of care within "
             + ", ".join(f"{days} ({level})" for level, days in rules.gap_same_level_days.items())
         )
+    grace = protocol.strategies.kind is StrategyKind.GRACE_PERIOD
+    first = (
+        f"the first that was planned, from {', '.join(protocol.strategies.after)}"
+        if grace
+        else "the first that starts a strategy"
+    )
     return (
         "Time zero",
         "the day of assignment",
-        f"{zero.at}, the first that starts a strategy; {linked}; scores count as baseline up to "
+        f"{zero.at}, {first}; {linked}; scores count as baseline up to "
         f"{zero.baseline_window_days} days before",
     )
 
@@ -156,20 +190,30 @@ def _follow_up(protocol: Protocol) -> Row:
     return (
         "Follow-up",
         f"from time zero until the outcome or death{until}",
-        f"from the {protocol.follow_up.starts} until the outcome, what competes with it, {ends}",
+        f"from the {moments(protocol)['follow_up.starts']} until the outcome, what competes with "
+        f"it, {ends}",
     )
 
 
 def _outcome(outcome: Outcome, names: Mapping[str, str]) -> Row:
     better = "lower" if outcome.better is Direction.LOWER else "higher"
-    here = f"first of: {', '.join(outcome.events)}"
-    if outcome.horizon_days is not None:
-        here += f", from day {outcome.first_day} on"
-    if outcome.competing:
-        here += f"; competing: {', '.join(outcome.competing)}"
+    told_by = outcome.told_by
+    if told_by is None:
+        here = f"first of: {', '.join(outcome.events)}"
+        if outcome.horizon_days is not None:
+            here += f", from day {outcome.first_day} on"
+    else:
+        missing = told_by.missing.rstrip(".")
+        here = f"by definition {told_by.id}: {told_by.name}; {missing[0].lower()}{missing[1:]}"
+    if outcome.competes:
+        here += f"; competing: {', '.join(outcome.competes)}"
+    if outcome.substances:
+        here += f"; use of: {', '.join(outcome.substances)}"
+    if outcome.other_definitions:
+        here += f"; also read by: {', '.join(outcome.other_definitions)}"
     return (
         f"Outcome: {words(outcome.name, names)}",
-        f"{outcome.definition} ({when(outcome)}; a {better} risk is better)",
+        f"{outcome.meaning} ({when(outcome)}; a {better} risk is better)",
         here,
     )
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from iop_outcomes.protocol.immortal_time import Timing
 from iop_outcomes.protocol.specification import Margin, Outcome, Protocol
+from iop_outcomes.protocol.strategies import StrategyKind
+from iop_outcomes.protocol.time_zero import Clock, Moment
 from iop_outcomes.vocabulary import Direction, Estimand, Measure, Method, Verdict
 
 HIDDEN = "–"
@@ -18,10 +21,35 @@ POPULATION = {
     Estimand.ATO: "the kind of people who could have entered either (the overlap population)",
     Estimand.ATM: "the kind of people a one-to-one matching would keep",
 }
-METHOD = {
-    Method.UNADJUSTED: "Unadjusted",
-    Method.IPTW: "Weighted",
+ON_CLOCK = {
+    Clock.TIME_ZERO: "",
+    Clock.EXIT: " after the exit",
+    Clock.COMMUNITY: " lived in the community",
 }
+DAYS_ON = {
+    Clock.EXIT: "Days since the exit from the index stay",
+    Clock.COMMUNITY: "Days lived in the community",
+}
+CAVEAT = {
+    Clock.EXIT: " Counted from the exit, the arms are those who were seen to leave alive, who need "
+    "not be alike: this describes, and says nothing of an effect.",
+    Clock.COMMUNITY: " Days in care by day and night and in jail are not counted, and the arms may "
+    "differ in them.",
+}
+METHOD = {
+    StrategyKind.INITIATE: {Method.UNADJUSTED: "Unadjusted", Method.IPTW: "Weighted"},
+    StrategyKind.SUSTAINED: {
+        Method.UNADJUSTED: "As started, unadjusted",
+        Method.IPTW: "As started, weighted",
+        Method.PER_PROTOCOL: "While sustained, weighted",
+    },
+    StrategyKind.GRACE_PERIOD: {
+        Method.UNADJUSTED: "Looking back, unadjusted",
+        Method.IPTW: "Looking back, weighted",
+        Method.PER_PROTOCOL: "Cloned, censored, weighted",
+    },
+}
+CLOCK = {Moment.START: "admission", Moment.EXIT: "the exit from the index stay"}
 MEASURE = {
     Measure.RISK_INTERVENTION: "Risk, {intervention}",
     Measure.RISK_COMPARATOR: "Risk, {comparator}",
@@ -127,7 +155,25 @@ def spelling(protocol: Protocol) -> dict[str, str]:
         **protocol.labels,
         "intervention": protocol.strategies.intervention_name,
         "comparator": protocol.strategies.comparator_name,
+        **METHOD[protocol.strategies.kind],
+        "clock": f"Days since {CLOCK[protocol.strategies.time_zero]}",
     }
+
+
+def methods_note(protocol: Protocol) -> str:
+    """What the columns beside the answer are; nothing if they need no word."""
+    arms = protocol.strategies
+    if arms.kind is StrategyKind.SUSTAINED:
+        return (
+            " As started: whatever followed (intention to treat). While sustained: censored on "
+            "leaving the strategy, and weighted for that (per protocol)."
+        )
+    if arms.kind is StrategyKind.GRACE_PERIOD:
+        return (
+            f" Looking back: who had started by day {arms.grace_days} against who had not, which "
+            f"is wrong and only stands beside the clones to be seen: {Timing.IMMORTAL_TIME.words}."
+        )
+    return ""
 
 
 def verdict_sentences(row: Mapping[str, Any], arms: pd.DataFrame, protocol: Protocol) -> str:
@@ -147,7 +193,7 @@ def verdict_sentences(row: Mapping[str, Any], arms: pd.DataFrame, protocol: Prot
         f"Risk difference {when(outcome)}, {names['intervention']} minus {names['comparator']}: "
         f"{interval(row)} percentage points ({100 * protocol.analysis.confidence_level:g}% "
         f"confidence interval; {'a lower' if outcome.better is Direction.LOWER else 'a higher'} "
-        "percentage is better)."
+        f"percentage is better).{CAVEAT.get(outcome.clock, '')}"
     )
     if pd.isna(row["estimate"]):
         return f"On {names['outcome']}, the counts are too small to be shown."
@@ -194,4 +240,6 @@ def points(margin: Margin) -> str:
 
 def when(outcome: Outcome) -> str:
     """When an outcome is read."""
-    return "at exit" if outcome.horizon_days is None else f"by day {outcome.horizon_days}"
+    if outcome.horizon_days is not None:
+        return f"by day {outcome.horizon_days}{ON_CLOCK[outcome.clock]}"
+    return "at exit" if outcome.at_exit else f"as {outcome.definition_id} reads it"

@@ -143,7 +143,7 @@ def test_every_definition_is_told_of_everyone_in_the_order_asked(records, index,
         Answer.NUMBER: {"value"},
     }[definition(name).answer]
     assert found["person_id"].tolist() == ["R", "P", "Q"]
-    assert columns <= set(found.columns) <= {"person_id", "reason"} | columns
+    assert columns <= set(found.columns) <= {"person_id", "reason", "days_at_risk"} | columns
     possible = {"event", "competing event", "censored", "no event", "missing"}
     if "status" in found:
         assert set(found["status"]) <= possible
@@ -173,10 +173,15 @@ def test_weekly_definitions_read_the_urines_of_planned_weeks(answers):
     )
 
 
-def test_somebody_without_planned_weeks_is_missing(records, index, drawn):
-    extra = drawn("person_id | stay_id\nP | p2")
-    found = defined_outcome("REL-SCH", records, extra, ["opioid"])
-    assert found["status"].tolist() == ["censored"]
+def test_weeks_that_were_planned_before_time_zero_are_history(records, drawn):
+    """P's urines were planned from day 0; who enters by the stay that begins on day 30 has none."""
+    for stay, expected in (("p1", "censored"), ("p2", "missing")):
+        index = drawn(f"person_id | stay_id\nP | {stay}")
+        found = defined_outcome("REL-SCH", records, index, ["opioid"])
+        assert found["status"].tolist() == [expected]
+
+
+def test_somebody_without_planned_weeks_is_missing(records, index):
     stays = records.stays.assign(
         planned_end_day=records.stays["planned_end_day"].mask(records.stays["person_id"].eq("P"))
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.protocol.specification import STRICT
+from iop_outcomes.protocol.values import STRICT
 from iop_outcomes.vocabulary import ExitReason, LevelOfCare
 
 Days = Annotated[int, Field(ge=0)]
@@ -151,6 +151,37 @@ class Regularity:
     weeks: Annotated[int, Field(ge=2)]
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class DaysInTheCommunity:
+    """How many of the first so many days were lived in the community.
+
+    A day in care by day and night or in jail is none, and neither is one after death.
+    """
+
+    by: Literal["days in the community"]
+    days: Whole
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class NumberOfReadmissions:
+    """How many times somebody came back to care by day and night, of several times all.
+
+    Attributes
+    ----------
+    days
+        After time zero; only admissions after the end of the index episode count.
+    gap_days
+        An admission sooner after the end of the episode before is a transfer.
+    step_up_days
+        An admission within so many days after care without nights is a step up.
+    """
+
+    by: Literal["number of readmissions"]
+    days: Whole
+    gap_days: Days
+    step_up_days: Days
+
+
 CareRule = (
     LengthOfStay
     | RetainedPast
@@ -162,4 +193,6 @@ CareRule = (
     | WeeksInDose
     | HoursAttended
     | Regularity
+    | DaysInTheCommunity
+    | NumberOfReadmissions
 )

@@ -6,11 +6,17 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.protocol.definitions.care_rules import CareRule
-from iop_outcomes.protocol.definitions.event_rules import EventRule, FirstOf, Readmission
+from iop_outcomes.protocol.definitions.care_rules import CareRule, CauseOfExit, ExitFor
+from iop_outcomes.protocol.definitions.event_rules import (
+    EventRule,
+    FirstEvent,
+    FirstOf,
+    FirstUse,
+    Readmission,
+)
 from iop_outcomes.protocol.definitions.weekly_rules import ShareOfWeeks, WeeklyRule
-from iop_outcomes.protocol.specification import STRICT, Kind
-from iop_outcomes.vocabulary import Direction
+from iop_outcomes.protocol.values import STRICT, Kind
+from iop_outcomes.vocabulary import Direction, EventKind, ExitReason
 
 IDENTIFIER = r"^[A-Z]{2,3}(-[A-Z0-9]+)+$"
 
@@ -69,6 +75,8 @@ ANSWERS = {
     "weeks in dose": (Answer.NUMBER,),
     "hours attended": (Answer.NUMBER,),
     "regularity of attendance": (Answer.NUMBER,),
+    "days in the community": (Answer.NUMBER,),
+    "number of readmissions": (Answer.NUMBER,),
     "first use": (Answer.TIME,),
     "first event": (Answer.TIME,),
     "readmission": (Answer.TIME, Answer.YES_OR_NO),
@@ -155,3 +163,28 @@ class Definition:
     def components(self) -> tuple[str, ...]:
         """Identifiers of the definitions it is put together from."""
         return self.rule.components if isinstance(self.rule, FirstOf) else ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of event and reasons of exit that count, where its rule names any."""
+        match self.rule:
+            case FirstEvent(kinds=kinds):
+                return tuple(map(str, kinds))
+            case ExitFor(reasons=reasons):
+                return tuple(map(str, reasons))
+            case CauseOfExit():
+                return tuple(map(str, ExitReason))
+            case FirstUse(charted=True):
+                return (str(EventKind.RETURN_TO_USE),)
+        return ()
+
+    @property
+    def reads_use(self) -> bool:
+        """Whether whose use counts must, or may, be said by the caller."""
+        use = {Evidence.WEEKLY_TESTS, Evidence.USE, Evidence.ANY_USE}
+        return bool(use & set(self.needs))
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it tells when."""
+        return self.answer == Answer.TIME

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from iop_outcomes.protocol.definitions.care_rules import Days, Levels, Whole
-from iop_outcomes.protocol.specification import STRICT
+from iop_outcomes.protocol.values import STRICT
 from iop_outcomes.vocabulary import EventKind, LevelOfCare
 
 Words = Annotated[tuple[str, ...], Field(min_length=1)]

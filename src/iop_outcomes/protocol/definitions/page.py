@@ -13,6 +13,12 @@ OPENING = """\
 One row per definition. Each is a file in `src/iop_outcomes/protocol/definitions/`, and this page is
 made from those files by `python .ci/write_definitions.py`: change a file, not the page.
 
+A protocol reads an outcome by a definition with `definition_id: REL-0094`, in place of `events`,
+`competing` and `first_day`, and by several with `other_definitions: [REL-SCH, REL-DROP]`; those of
+weekly urines need `substances: [opiates]`, as the tests spell them. One that tells a time has a
+`horizon_days`; one that tells yes or no has `horizon_days: null`; one that tells a number has no
+risk and cannot be an outcome. [methods.md](methods.md) says how they are compared.
+
 Weeks are weekly urines of planned treatment, counted from 1; a week is positive, negative, mixed
 (both, or inconclusive) or missed. Days are counted from time zero, the start of the index stay.
 Definitions marked *as published* equal columns of the table of published endpoints of CTN-0094

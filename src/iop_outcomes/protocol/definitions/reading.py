@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from iop_outcomes.errors import ProtocolError
 from iop_outcomes.protocol.complaints import refuse_blanks, unknown_key
@@ -23,6 +24,24 @@ RULES = {
     for rule in (*get_args(WeeklyRule), *get_args(CareRule), *get_args(EventRule))
 }
 PARTS = {"weeks": Weeks, "conditions": Condition}  # mappings within a rule
+# A file is called as its identifier, so the names are known before any file is read.
+IDENTIFIERS = tuple(sorted(path.stem.upper().replace("_", "-") for path in FOLDER.glob("*.yaml")))
+NEAR = 3  # identifiers that a complaint offers
+
+
+def _known_identifier(identifier: str) -> str:
+    if identifier not in IDENTIFIERS:
+        near = get_close_matches(identifier.upper(), IDENTIFIERS, n=NEAR)
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/definitions.md lists them"
+        raise ValueError(f"no definition is called {identifier}; {hint}")
+    return identifier
+
+
+Identifier = Annotated[
+    str,
+    AfterValidator(_known_identifier),
+    WithJsonSchema({"type": "string", "enum": list(IDENTIFIERS)}),
+]
 
 
 def read_definitions(folder: Path = FOLDER) -> dict[str, Definition]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from iop_outcomes.protocol.specification import STRICT
+from iop_outcomes.protocol.values import STRICT
 
 Counted = Literal["positive", "negative", "missed"]
 # `left out`: the weeks that are left stand side by side. `as most weeks`: negative if more of the

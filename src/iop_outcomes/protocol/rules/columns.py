@@ -19,8 +19,10 @@ CARE = frozenset(
         *("sessions", "attended", "attendance", "adherence", "hours", "dose", "doses", "visits"),
         *("retained", "retention", "discharge", "discharged", "exit", "completion", "dropout"),
         *("readmission", "readmitted", "after", "during", "post", "followup", "stepdown"),
+        *("stepped", "received", "stayed"),
     }
 )
+WITHIN_DAYS = re.compile(r"(^|_)within_\d+", re.IGNORECASE)  # stepped_down_within_14_days
 # Words that say that it was before.
 BEFORE = frozenset(
     {
@@ -54,6 +56,8 @@ def later_than_time_zero(name: str, protocol: Protocol) -> str | None:
         return "is the name of an outcome"
     if name in {re.sub(r"\W+", "_", kind) for kind in KINDS}:
         return "is a kind of event that happens after time zero"
+    if WITHIN_DAYS.search(name) and not set(name.lower().split("_")) & BEFORE:
+        return "tells what happened within days that had still to come"
     return None
 
 

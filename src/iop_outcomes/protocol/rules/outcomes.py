@@ -6,6 +6,7 @@ from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.rules.finding import Finding, Severity
 from iop_outcomes.protocol.rules.sources import EXITS, sight
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.strategies import BREAKS, StrategyKind
 from iop_outcomes.protocol.time_zero import FollowUpEnd
 from iop_outcomes.vocabulary import Direction, ExitReason, LevelOfCare
 
@@ -30,7 +31,8 @@ def death_left_unsaid(protocol: Protocol) -> Iterator[Finding]:
     """
     told = DEATH in sight(protocol.source).kinds
     for outcome in protocol.outcomes:
-        if DEATH in (*outcome.events, *outcome.competing):
+        # A definition of the registry says itself what becomes of the dead, in words.
+        if outcome.told_by is not None or DEATH in (*outcome.events, *outcome.competing):
             continue
         if outcome.horizon_days is None:
             yield from _death_at_exit(protocol, outcome)
@@ -45,6 +47,23 @@ def death_left_unsaid(protocol: Protocol) -> Iterator[Finding]:
             mend="add `death` to `competing`, or to `events` for a composite"
             + ("" if told else ", if the records can tell"),
         )
+
+
+def outcome_that_breaks_the_strategy(protocol: Protocol) -> Iterator[Finding]:
+    """Under a strategy of staying nobody leaves, so leaving is no outcome of it."""
+    if protocol.strategies.kind is not StrategyKind.SUSTAINED:
+        return
+    for outcome in protocol.outcomes:
+        breaking = sorted(set(outcome.counts) & set(map(str, BREAKS)))
+        if breaking:
+            yield Finding(
+                rule="outcome-that-breaks-the-strategy",
+                severity=Severity.ERROR,
+                place=f"outcomes.{outcome.name}.events",
+                sentence=f"{breaking} break the strategy, so under it nobody could have the "
+                "outcome",
+                mend="leave the outcome to a study of starting (`initiate`)",
+            )
 
 
 def _death_at_exit(protocol: Protocol, outcome: Outcome) -> Iterator[Finding]:
@@ -128,7 +147,7 @@ def stays_of_another_length(protocol: Protocol) -> Iterator[Finding]:
         return
     short = (clocks[0] | clocks[1]) & SHORT_STAYS
     for outcome in protocol.outcomes:
-        if outcome.horizon_days is None:
+        if outcome.at_exit:
             sentence = (
                 "it is read at exit, and the arms are planned for stays of different length: "
                 "a longer one leaves more time to drop out, and less to return"
@@ -169,7 +188,7 @@ def intercurrent_events_left_unsaid(protocol: Protocol) -> Iterator[Finding]:
         )
         return
     for outcome in protocol.outcomes:
-        unsaid = [kind for kind in outcome.competing if kind not in named]
+        unsaid = [kind for kind in outcome.competes if kind not in named]
         if unsaid:
             yield Finding(
                 rule="intercurrent-events-left-unsaid",

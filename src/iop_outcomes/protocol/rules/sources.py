@@ -114,7 +114,7 @@ def relapse_from_discharges(protocol: Protocol) -> Iterator[Finding]:
     kind = protocol.source.get("kind")
     for outcome in protocol.outcomes if kind in TEDS else ():
         named = [word for word in AFTERWARDS if word in outcome.name]
-        if named and EXITS & set(outcome.events):
+        if named and EXITS & set(outcome.counts):
             yield Finding(
                 rule="relapse-from-discharges",
                 severity=Severity.ERROR,

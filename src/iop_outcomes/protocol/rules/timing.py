@@ -10,7 +10,6 @@ from iop_outcomes.protocol.rules.columns import (
 )
 from iop_outcomes.protocol.rules.finding import Finding, Severity
 from iop_outcomes.protocol.specification import Protocol
-from iop_outcomes.protocol.strategies import CausalContrast, StrategyKind
 from iop_outcomes.protocol.time_zero import Moment
 
 # What goes wrong if a moment is earlier or later than time zero.
@@ -144,14 +143,13 @@ def washout_of_new_users(protocol: Protocol) -> Iterator[Finding]:
 
 def contrast_of_another_strategy(protocol: Protocol) -> Iterator[Finding]:
     """Intention to treat asks of starting; staying and grace periods are per protocol."""
-    kind, contrast = protocol.strategies.kind, protocol.causal_contrast
-    starts = kind is StrategyKind.INITIATE
-    if starts != (contrast is CausalContrast.INTENTION_TO_TREAT):
-        fit = CausalContrast.INTENTION_TO_TREAT if starts else CausalContrast.PER_PROTOCOL
+    fit = protocol.strategies.contrast
+    if protocol.causal_contrast is not fit:
         yield Finding(
             rule="contrast-of-another-strategy",
             severity=Severity.ERROR,
             place="causal_contrast",
-            sentence=f"it is `{contrast}`, and strategies.kind is `{kind}`",
+            sentence=f"it is `{protocol.causal_contrast}`, and strategies.kind is "
+            f"`{protocol.strategies.kind}`",
             mend=f"write `{fit}`, or another kind of strategy",
         )

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from iop_outcomes.records.quality.linked_stays import by_day_and_night
 from iop_outcomes.records.quality.rule import CANNOT_GO, Limits, Rule, Severity, Tables
-from iop_outcomes.vocabulary import LevelOfCare
+from iop_outcomes.vocabulary import LevelOfCare, Modality
 
 # What a screen may find because the medication was taken as prescribed. A screen for opiates
 # looks for morphine and finds neither; one for opioids, unnamed, may find either.
@@ -64,6 +64,25 @@ def _unusual_hours(tables: Tables, limits: Limits) -> nw.LazyFrame:
         (adolescent.is_null() | ~adolescent) & (nw.col("weekly") < limits["fewest"])
     )
     return weekly.filter(too_few | (nw.col("weekly") > limits["most"])).select("row")
+
+
+def _by_telehealth_alone(tables: Tables, _: Limits) -> nw.LazyFrame:
+    """Of all sessions of a stay how they were given is known, and nobody was ever there."""
+    end = nw.col("end_day")
+    return (
+        tables["stays"]
+        .filter(nw.col("level_of_care") == str(LevelOfCare.INTENSIVE_OUTPATIENT))
+        .select("row", "person_id", "start_day", "end_day")
+        .join(tables["services"].select("person_id", "day", "modality"), on="person_id")
+        .filter(nw.col("day") >= nw.col("start_day"), end.is_null() | (nw.col("day") <= end))
+        .with_columns(
+            remote=(nw.col("modality") == str(Modality.TELEHEALTH)).fill_null(False).cast(nw.Int64)
+        )
+        .group_by("row")
+        .agg(nw.col("remote").sum(), sessions=nw.len())
+        .filter(nw.col("sessions") == nw.col("remote"))
+        .select("row")
+    )
 
 
 def _missed_inside(tables: Tables, _: Limits) -> nw.LazyFrame:
@@ -126,6 +145,14 @@ UNUSUAL_HOURS = Rule(
     _unusual_hours,
     WEEKLY_HOURS,
     CANNOT_GO,
+)
+BY_TELEHEALTH_ALONE = Rule(
+    "by_telehealth_alone",
+    "an intensive outpatient stay given by telehealth alone",
+    "stays",
+    Severity.WARNING,
+    _by_telehealth_alone,
+    allowed=CANNOT_GO,
 )
 MISSED_INSIDE = Rule(
     "test_missed_by_day_and_night",

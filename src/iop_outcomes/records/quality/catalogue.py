@@ -1,6 +1,12 @@
 """Every rule, in the order in which they judge: a row is set aside under the first it breaks."""
 
-from iop_outcomes.records.quality import care_given, linked_rows, linked_stays, single_rows
+from iop_outcomes.records.quality import (
+    care_given,
+    derived_dates,
+    linked_rows,
+    linked_stays,
+    single_rows,
+)
 from iop_outcomes.records.quality.rule import Rule
 from iop_outcomes.records.schema import TABLES
 
@@ -15,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     linked_rows.unseen("events"),
     linked_rows.after_death("events"),
     linked_rows.LATER_DEATH,
+    derived_dates.DEATH_AT_MONTH_END,
     linked_rows.of_strangers("stays"),
     single_rows.ENDS_BEFORE_START,
     linked_rows.unseen("stays"),
@@ -27,7 +34,9 @@ RULES: tuple[Rule, ...] = (
     linked_stays.AGAINST_THE_CALENDAR,
     single_rows.LONGER_THAN_PLAUSIBLE,
     single_rows.TOO_YOUNG,
+    derived_dates.STAYS_OF_A_DAY,
     care_given.UNUSUAL_HOURS,
+    care_given.BY_TELEHEALTH_ALONE,
     *(linked_rows.of_strangers(table) for table in OTHERS),
     *(linked_rows.after_death(table) for table in OTHERS),
     *(linked_rows.unseen(table) for table in OTHERS),

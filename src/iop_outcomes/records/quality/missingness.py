@@ -66,9 +66,15 @@ def missingness_of(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     found = []
     for name, table in tables.items():
         if len(table):
-            with lazily(table) as frame:
+            with lazily(_collected(name, table)) as frame:
                 found.append(missingness(frame, name, _place(table)))
     return pd.concat(found, ignore_index=True) if found else empty_table("missingness")
+
+
+def _collected(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Without the columns that most sources do not have, where this one has none of them."""
+    never = [c for c, spec in TABLES[name].items() if spec.optional and table[c].isna().all()]
+    return table.drop(columns=never)
 
 
 def _place(table: pd.DataFrame) -> str | None:

@@ -22,7 +22,7 @@ from iop_outcomes.records.quality.contract import (
 )
 from iop_outcomes.records.quality.policy import LARGEST_SHARE, Policy, Treatment
 from iop_outcomes.records.quality.rule import Rule, Severity
-from iop_outcomes.records.schema import conform, empty_table
+from iop_outcomes.records.schema import completed, conform, empty_table
 
 Tables = Mapping[str, pd.DataFrame]
 # One row per row set aside: `row` is its place in the file, counted from 0.
@@ -122,7 +122,7 @@ def judge(tables: Tables, policy: Policy, found: Sequence[Fault] = ()) -> Judged
     """
     for name, table in tables.items():
         conform(name, table[:0])  # a column that is not there is no fault of a row
-    whole = {name: table.reset_index(drop=True) for name, table in tables.items()}
+    whole = {name: completed(name, table).reset_index(drop=True) for name, table in tables.items()}
     place = {name: table.index for name, table in tables.items()}
     faults = [*found, *(f for name, table in whole.items() for f in cell_faults(name, table))]
     parts = []

@@ -9,7 +9,13 @@ from pydantic.dataclasses import dataclass
 
 from iop_outcomes.records.quality.contract import Fault, fault
 from iop_outcomes.records.sources.columns import STRICT
-from iop_outcomes.records.sources.date_formats import check_format, refuse_turned_round
+from iop_outcomes.records.sources.date_formats import (
+    as_written,
+    check_format,
+    refuse_greenwich,
+    refuse_turned_round,
+)
+from iop_outcomes.vocabulary import EventKind
 
 # Columns of the canonical tables that hold a day.
 DAYS = {
@@ -28,7 +34,8 @@ class Calendar:
     begins, cut
         First and last date covered; who has no other is observed from the one to the other.
     format
-        In strptime's letters; a time of day is left off.
+        In strptime's letters; a time of day is left off, and so is its distance from Greenwich
+        (`%z`, at the end): the day is the one that is written.
     """
 
     begins: date
@@ -66,15 +73,15 @@ def dates_to_days(
         people = tables["stays"]["person_id"].dropna().unique()
         everyone = pd.DataFrame({"person_id": people})
         tables = {"persons": everyone.assign(**dict.fromkeys(DAYS["persons"])), **tables}
-    refuse_turned_round(
-        (table[column] for name, table in tables.items() for column in DAYS[name]), calendar.format
-    )
+    columns = [table[column] for name, table in tables.items() for column in DAYS[name]]
+    refuse_turned_round(columns, calendar.format)
+    refuse_greenwich(columns, calendar.format)
     dated, faults = {}, []
     for name, table in tables.items():
-        columns = {column: _dates(table[column], calendar) for column in DAYS[name]}
-        for column, dates in columns.items():
+        days = {column: _dates(table[column], calendar) for column in DAYS[name]}
+        for column, dates in days.items():
             faults += _no_dates(name, table[column], dates, calendar)
-        dated[name] = table.assign(**columns)
+        dated[name] = table.assign(**days)
     origin = _origins(dated)
     begins, cut = pd.Timestamp(calendar.begins), pd.Timestamp(calendar.cut)
     persons = dated["persons"]
@@ -82,6 +89,8 @@ def dates_to_days(
         first_observed_day=persons["first_observed_day"].fillna(begins),
         last_observed_day=persons["last_observed_day"].fillna(cut),
     )
+    if "events" in dated:
+        dated["events"] = _with_month_ends(dated["events"])
     stays = dated["stays"]
     faults += _another_year(stays)
     years = stays["admission_year"].fillna(stays["start_day"].dt.year.astype("Int64").astype("str"))
@@ -99,15 +108,23 @@ def dates_to_days(
 
 def _dates(cells: pd.Series, calendar: Calendar) -> pd.Series:
     """Dates up to the cut; none where a cell is none or lies after it."""
-    found = pd.to_datetime(cells, format=calendar.format, errors="coerce").dt.normalize()
+    found = as_written(cells, calendar.format)
     return found.where(found <= pd.Timestamp(calendar.cut)).astype("datetime64[s]")
+
+
+def _with_month_ends(events: pd.DataFrame) -> pd.DataFrame:
+    """Deaths whose date is the last of a month, while the date is still there to be seen."""
+    died = events.get("kind", pd.Series("", index=events.index)).eq(str(EventKind.DEATH))
+    told = events["day"].dt.is_month_end.astype("Int64").where(died & events["day"].notna())
+    said = events.get("month_end", pd.Series(None, index=events.index, dtype="Int64"))
+    return events.assign(month_end=said.where(said.notna(), told))
 
 
 def _no_dates(name: str, cells: pd.Series, dates: pd.Series, calendar: Calendar) -> list[Fault]:
     lost = cells.notna() & dates.isna()
     if not lost.any():
         return []
-    some = pd.to_datetime(cells, format=calendar.format, errors="coerce").notna()
+    some = as_written(cells, calendar.format).notna()
     column = str(cells.name)
     written = (
         f"dates are read as {calendar.format}; mend protocol.source.calendar.format if they are "

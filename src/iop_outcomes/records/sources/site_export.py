@@ -124,7 +124,12 @@ def _mappings(source: SiteExport, folder: Path) -> dict[str, OneMapping]:
         here = [*NEEDED, *(name for name in OFFERED if (folder / f"{name}.csv").is_file())]
         return {
             name: OneMapping(
-                file=f"{name}.csv", columns={column: From(column=column) for column in TABLES[name]}
+                file=f"{name}.csv",
+                columns={
+                    column: From(column=column)
+                    for column, spec in TABLES[name].items()
+                    if not spec.optional
+                },
             )
             for name in here
         }

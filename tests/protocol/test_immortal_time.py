@@ -2,7 +2,7 @@
 
 import pytest
 
-from iop_outcomes.cohort.timing import WORDS, Timing, immortal_time
+from iop_outcomes.protocol.immortal_time import WORDS, Timing, immortal_time
 
 
 @pytest.mark.parametrize(
