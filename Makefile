@@ -47,10 +47,10 @@ test: $(READY)
 	@ruff check .
 	@ruff format --check .
 	@lint-imports --no-cache
-	@python -m pytest -q -m "not slow"
+	@python -m pytest -q -n auto -m "not slow"
 
 test-all: $(READY)
-	@python -m pytest -q
+	@python -m pytest -q -n auto
 
 lab: $(READY)
 	@jupyter lab notebooks

@@ -9,7 +9,7 @@ from scipy import stats
 
 from iop_outcomes.analysis.comparison import compare, effects
 from iop_outcomes.errors import CohortError
-from iop_outcomes.statistics.survival import incidence_curve, risk_sets
+from iop_outcomes.statistics.survival.curves import incidence_curve, risk_sets
 
 KEY = ["outcome", "method", "measure"]
 

@@ -19,15 +19,15 @@ from iop_outcomes.cohort.starts import BY_TRIAL, starts_after
 from iop_outcomes.cohort.strategies import GracePeriod
 from iop_outcomes.cohort.triggers import positive_tests
 from iop_outcomes.protocol.specification import Outcome
-from iop_outcomes.statistics.censoring import (
+from iop_outcomes.statistics.estimating_equations import uncertainty
+from iop_outcomes.statistics.survival.censoring import (
     Decisions,
     fit_decisions,
     weights_with,
     weights_without,
 )
-from iop_outcomes.statistics.changing_weights import followed
-from iop_outcomes.statistics.estimating_equations import uncertainty
-from iop_outcomes.statistics.survival import CENSORED, EVENT, incidence_derivative
+from iop_outcomes.statistics.survival.changing_weights import followed
+from iop_outcomes.statistics.survival.curves import CENSORED, EVENT, incidence_derivative
 from iop_outcomes.vocabulary import Arm, Status
 
 GRACE = GracePeriod(closing_days=1)

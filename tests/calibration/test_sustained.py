@@ -13,17 +13,17 @@ from scipy.special import expit
 from iop_outcomes.cohort.adherence import adherence
 from iop_outcomes.cohort.cloning import censor_artificially, decision_days
 from iop_outcomes.cohort.strategies import Sustain
-from iop_outcomes.statistics.censoring import Decisions, fit_decisions, weights_without
-from iop_outcomes.statistics.changing_weights import followed
 from iop_outcomes.statistics.estimating_equations import estimated_weights, uncertainty
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.censoring import Decisions, fit_decisions, weights_without
+from iop_outcomes.statistics.survival.changing_weights import followed
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     EVENT,
     cumulative_incidence,
     incidence_derivative,
 )
-from iop_outcomes.statistics.weights import balancing_weights
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 from iop_outcomes.vocabulary import Arm, Estimand, Status
 
 RULE = Sustain(until_day=30)

@@ -149,7 +149,7 @@ def test_every_verdict_is_spelled():
     assert set(VERDICT) == set(Verdict)
 
 
-@pytest.mark.parametrize("verdict", set(Verdict) - {Verdict.SUPERIOR})
+@pytest.mark.parametrize("verdict", sorted(set(Verdict) - {Verdict.SUPERIOR}))
 def test_whatever_is_held_to_the_margin_says_the_margin(sentence, verdict):
     assert "the margin of 7.5 percentage points" in sentence(str(verdict))
 

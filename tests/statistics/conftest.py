@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from iop_outcomes.statistics.propensity import PropensityFit, fit_propensity
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.curves import (
     incidence_curve,
     incidence_derivative,
     restricted_mean,
     restricted_mean_derivative,
     risk_sets,
 )
+from iop_outcomes.statistics.weighting.propensity import PropensityFit, fit_propensity
 
 
 @pytest.fixture(scope="session")

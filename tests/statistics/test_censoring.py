@@ -11,21 +11,20 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from iop_outcomes.errors import CohortError, PositivityError
-from iop_outcomes.statistics.censoring import (
+from iop_outcomes.statistics.estimating_equations import (
+    estimated_weights,
+    influence,
+    uncertainty,
+)
+from iop_outcomes.statistics.survival.censoring import (
     Decisions,
     fit_decisions,
     stabilized,
     weights_with,
     weights_without,
 )
-from iop_outcomes.statistics.changing_weights import followed, interval_risk_sets
-from iop_outcomes.statistics.estimating_equations import (
-    estimated_weights,
-    influence,
-    uncertainty,
-)
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.changing_weights import followed, interval_risk_sets
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     COMPETING,
     EVENT,
@@ -35,7 +34,8 @@ from iop_outcomes.statistics.survival import (
     restricted_mean_derivative,
     risk_sets,
 )
-from iop_outcomes.statistics.weights import balancing_weights
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 from iop_outcomes.vocabulary import Estimand
 
 laws = settings(derandomize=True, deadline=None, max_examples=40)

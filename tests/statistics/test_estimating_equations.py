@@ -14,8 +14,8 @@ from iop_outcomes.statistics.estimating_equations import (
     influence,
     uncertainty,
 )
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.weights import balancing_weights
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 from iop_outcomes.vocabulary import Estimand
 
 laws = settings(derandomize=True, deadline=None, max_examples=100)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     COMPETING,
     EVENT,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     COMPETING,
     EVENT,

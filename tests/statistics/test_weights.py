@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from iop_outcomes.errors import PositivityError
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.weights import (
+from iop_outcomes.errors import CohortError, PositivityError
+from iop_outcomes.statistics.weighting.covariate_patterns import covariate_patterns
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import (
     balancing_weights,
     effective_sample_size,
+    effective_sample_sizes,
+    stabilized_weights,
     tilt,
     weight_slopes,
 )
@@ -89,6 +92,13 @@ def test_overlap_weights_balance_every_modelled_covariate_exactly(seed, n, colum
     assert means[0] == pytest.approx(means[1], abs=1e-8)
 
 
+@pytest.mark.parametrize("bad", [0.0, 1.0, np.nan])
+@pytest.mark.parametrize("estimand", list(Estimand))
+def test_a_score_that_is_no_probability_gives_no_weight(estimand, bad):
+    with pytest.raises(PositivityError, match="between 0 and 1"):
+        balancing_weights([True, False], [0.5, bad], estimand)
+
+
 @laws
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30), st.floats(0.01, 100))
 def test_effective_sample_size_is_at_most_the_number_of_people_in_any_unit(weight, scale):
@@ -100,6 +110,55 @@ def test_effective_sample_size_is_at_most_the_number_of_people_in_any_unit(weigh
 def test_effective_sample_size_by_hand():
     """Weights 3, 1, 1, 1: 6^2 / 12."""
     assert effective_sample_size([3, 1, 1, 1]) == 3
+
+
+def test_a_frequency_counts_people_and_a_weight_does_not():
+    """Three people of weight 1 and one of weight 3: 6^2 / 12. One person of weight 9: 1."""
+    assert effective_sample_size([1, 3], frequency=[3, 1]) == 3
+    assert effective_sample_size([9]) == 1
+    assert effective_sample_sizes([1, 0, 0], [1, 1, 3], [2, 3, 1]) == (2, 3)
+
+
+def test_an_arm_without_weight_has_no_effective_size():
+    with pytest.raises(CohortError, match="nobody has a weight above 0"):
+        effective_sample_sizes([True, False], [0, 1])
+
+
+@laws
+@given(st.integers(0, 10_000), estimands)
+def test_weights_of_patterns_are_the_weights_of_their_people(seed, estimand):
+    rng = np.random.default_rng(seed)
+    design = np.column_stack([np.ones(120), rng.integers(0, 2, 120), rng.integers(0, 4, 120)])
+    treated = rng.random(120) < expit(design @ [0.2, 0.5, -0.2])
+    patterns = covariate_patterns(treated, design)
+    first, people = patterns.first, patterns.frequency
+    try:
+        one = fit_propensity(treated, design).probability
+        other = fit_propensity(treated[first], design[first], people).probability
+    except PositivityError:
+        return
+    for weights, counts in ((balancing_weights, {}), (stabilized_weights, {"frequency": people})):
+        of_people = weights(treated, one, estimand)
+        of_patterns = weights(treated[first], other, estimand, **counts)
+        assert patterns.expand(of_patterns) == pytest.approx(of_people, rel=1e-9)
+    assert effective_sample_sizes(treated[first], of_patterns, people) == pytest.approx(
+        effective_sample_sizes(treated, of_people), rel=1e-9
+    )
+
+
+def test_stabilized_weights_by_hand():
+    """A quarter is treated. At a propensity of 1/2: (1/4) / (1/2) and (3/4) / (1/2)."""
+    treated = [True, False, False, False]
+    assert stabilized_weights(treated, [0.5] * 4, Estimand.ATE).tolist() == [0.5, 1.5, 1.5, 1.5]
+
+
+@laws
+@given(propensities, estimands)
+def test_stabilizing_multiplies_an_arm_by_one_number(e, estimand):
+    treated = np.arange(e.size) % 2 == 0
+    ratio = stabilized_weights(treated, e, estimand) / balancing_weights(treated, e, estimand)
+    for arm, share in ((treated, treated.mean()), (~treated, 1 - treated.mean())):
+        assert ratio[arm] == pytest.approx(share, rel=1e-12)
 
 
 @pytest.mark.parametrize("estimand", list(Estimand))

@@ -2,9 +2,9 @@
 
 A pooled logistic regression on person-days says how likely a decision was (to start within a grace
 period, to leave a strategy that is to be sustained) given the covariates at time zero and the day;
-statistics/censoring.py makes weights of it. In a grace period everyone is in both arms and one
-model serves both; a sustained strategy has a model for each arm, whose people also bear the
-weights of entering it.
+statistics/survival/censoring.py makes weights of it. In a grace period everyone is in both arms
+and one model serves both; a sustained strategy has a model for each arm, whose people also bear
+the weights of entering it.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from iop_outcomes.cohort.cloning import censor_artificially, decision_days
 from iop_outcomes.cohort.strategies import DecisionWindow
 from iop_outcomes.protocol.specification import Outcome, Strategies
 from iop_outcomes.protocol.strategies import StrategyKind
-from iop_outcomes.statistics.censoring import (
+from iop_outcomes.statistics.estimating_equations import EstimatedWeights
+from iop_outcomes.statistics.survival.censoring import (
     DecisionModel,
     Decisions,
     StrategyWeights,
@@ -27,9 +28,8 @@ from iop_outcomes.statistics.censoring import (
     weights_with,
     weights_without,
 )
-from iop_outcomes.statistics.changing_weights import StrategyFollowUp, followed
-from iop_outcomes.statistics.estimating_equations import EstimatedWeights
-from iop_outcomes.statistics.propensity import dependent_columns
+from iop_outcomes.statistics.survival.changing_weights import StrategyFollowUp, followed
+from iop_outcomes.statistics.weighting.propensity import dependent_columns
 from iop_outcomes.vocabulary import Arm
 
 PERSON_AND_DECISION = ["person_id", "start_day", "excuse_day"]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Outcome
-from iop_outcomes.statistics.changing_weights import StrategyFollowUp
 from iop_outcomes.statistics.estimating_equations import EstimatedWeights, influence
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.changing_weights import StrategyFollowUp
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     COMPETING,
     EVENT,
@@ -28,7 +28,7 @@ from iop_outcomes.statistics.survival import (
     restricted_mean_derivative,
     risk_sets,
 )
-from iop_outcomes.statistics.weights import effective_sample_size
+from iop_outcomes.statistics.weighting.weights import effective_sample_size
 from iop_outcomes.vocabulary import Arm, Status
 
 CAUSE = {

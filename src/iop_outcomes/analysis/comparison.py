@@ -24,7 +24,7 @@ from iop_outcomes.statistics.estimating_equations import (
     uncertainty,
 )
 from iop_outcomes.statistics.noninferiority import noninferiority
-from iop_outcomes.statistics.weights import balancing_weights
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 from iop_outcomes.vocabulary import Arm, Measure, Method
 
 CURVE = {

@@ -10,7 +10,7 @@ from formulaic.errors import FormulaicError
 from numpy.typing import NDArray
 
 from iop_outcomes.errors import CohortError, ProtocolError
-from iop_outcomes.statistics.propensity import dependent_columns
+from iop_outcomes.statistics.weighting.propensity import dependent_columns
 from iop_outcomes.vocabulary import Arm
 
 NOT_RECORDED = "not recorded"

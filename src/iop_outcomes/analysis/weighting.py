@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from iop_outcomes.analysis.design import design, recorded
 from iop_outcomes.protocol.specification import Protocol
-from iop_outcomes.statistics.balance import standardized_mean_difference
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.weights import balancing_weights, effective_sample_size
+from iop_outcomes.statistics.weighting.balance import standardized_mean_difference
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import balancing_weights, effective_sample_size
 from iop_outcomes.vocabulary import Arm
 
 BINS = 20

@@ -19,27 +19,27 @@ from iop_outcomes.calibration.step_down import (
 )
 from iop_outcomes.cohort.cloning import censor_artificially, decision_days, grace_clones
 from iop_outcomes.cohort.strategies import DecisionWindow, GracePeriod
-from iop_outcomes.statistics.censoring import (
-    Decisions,
-    fit_decisions,
-    weights_with,
-    weights_without,
-)
-from iop_outcomes.statistics.changing_weights import followed
 from iop_outcomes.statistics.estimating_equations import (
     estimated_weights,
     influence,
     uncertainty,
 )
-from iop_outcomes.statistics.propensity import fit_propensity
-from iop_outcomes.statistics.survival import (
+from iop_outcomes.statistics.survival.censoring import (
+    Decisions,
+    fit_decisions,
+    weights_with,
+    weights_without,
+)
+from iop_outcomes.statistics.survival.changing_weights import followed
+from iop_outcomes.statistics.survival.curves import (
     CENSORED,
     EVENT,
     incidence_curve,
     incidence_derivative,
     risk_sets,
 )
-from iop_outcomes.statistics.weights import balancing_weights
+from iop_outcomes.statistics.weighting.propensity import fit_propensity
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 from iop_outcomes.vocabulary import Arm, Estimand, Status
 
 EVER, EVER_ADJUSTED = "ever stepped down", "ever stepped down, adjusted"

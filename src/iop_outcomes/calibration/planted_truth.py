@@ -14,7 +14,7 @@ from iop_outcomes.records.treatment_process import (
     process_seeds,
     propensity,
 )
-from iop_outcomes.statistics.weights import tilt
+from iop_outcomes.statistics.weighting.weights import tilt
 from iop_outcomes.vocabulary import Arm, Estimand, EventKind, ExitReason, Measure
 
 # What truth is computed for: the events that count, those that compete, the days it is read.

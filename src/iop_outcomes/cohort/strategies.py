@@ -1,7 +1,8 @@
 """Strategies as rules over time: enter, enter and stay, or start within a grace period.
 
 Each rule says for every person and arm on which day, if any, the data first contradict it. There
-follow-up under the arm is censored artificially; who stays is weighted (statistics/censoring.py).
+follow-up under the arm is censored artificially; who stays is weighted
+(statistics/survival/censoring.py).
 """
 
 from typing import Annotated, Self

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from iop_outcomes.errors import CohortError
-from iop_outcomes.statistics.weights import weight_slopes
+from iop_outcomes.statistics.weighting.weights import weight_slopes
 from iop_outcomes.vocabulary import Estimand
 
 
@@ -99,11 +99,14 @@ class Uncertainty:
         Half-width of the interval in standard errors.
     clusters
         Number of clusters summed over; None if persons are independent.
+    se_method
+        Name of the standard error and of its law.
     """
 
     std_error: float
     critical: float
     clusters: int | None
+    se_method: str = "sandwich, normal"
 
 
 def uncertainty(
@@ -151,4 +154,5 @@ def uncertainty(
             "protocol.analysis.cluster to null"
         )
     spread = float(np.sqrt(np.sum(sums**2) * sums.size / (sums.size - 1)))
-    return Uncertainty(spread, float(stats.t.ppf(tail, sums.size - 1)), int(sums.size))
+    critical = float(stats.t.ppf(tail, sums.size - 1))
+    return Uncertainty(spread, critical, int(sums.size), f"CR1, t({sums.size - 1})")

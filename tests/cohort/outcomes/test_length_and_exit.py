@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from iop_outcomes.cohort.retention import causes_of_exit, left_for, length_of_stay, retained_past
-from iop_outcomes.statistics.survival import COMPETING, EVENT, cumulative_incidence
+from iop_outcomes.statistics.survival.curves import COMPETING, EVENT, cumulative_incidence
 from iop_outcomes.vocabulary import ExitReason
 
 

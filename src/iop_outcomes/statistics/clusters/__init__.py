@@ -1,0 +1,1 @@
+"""Uncertainty of people who are alike within clusters."""

@@ -1,0 +1,1 @@
+"""Risks of both arms and their contrasts, for outcomes without a clock."""

@@ -1,0 +1,1 @@
+"""Events that happen again, and states that people move between."""

@@ -1,0 +1,1 @@
+"""People of one arm set beside people of the other."""

@@ -1,0 +1,1 @@
+"""Curves of time to an event, with competing events and weights."""

@@ -1,0 +1,1 @@
+"""Weights that make arms alike, and how alike they become."""
