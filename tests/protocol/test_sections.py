@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iop_outcomes.cohort.episode_rules import GAP_SAME_LEVEL, EpisodeRules
+from iop_outcomes.cohort.episode_rules import EpisodeRules
 from iop_outcomes.protocol.execution import moments
 from iop_outcomes.protocol.intercurrent_events import Handling
 from iop_outcomes.protocol.outcomes import MissingOutcome
@@ -83,7 +83,7 @@ def test_gaps_by_level_keep_their_default_where_none_is_written(draft):
 
 def test_the_defaults_are_those_by_which_the_cohort_builds_episodes():
     here, there = EpisodeGaps(), EpisodeRules()
-    assert here.gap_same_level_days == {str(level): days for level, days in GAP_SAME_LEVEL.items()}
+    assert here.gap_same_level_days == there.gap_same_level
     assert here.gap_transition_days == there.gap_transition
     assert here.interruption_days == there.interruption_days
     assert here.incarceration_days == there.incarceration_days

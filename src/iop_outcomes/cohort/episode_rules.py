@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from iop_outcomes.errors import ProtocolError
+from iop_outcomes.protocol.time_zero import SAME_LEVEL_DAYS
 from iop_outcomes.vocabulary import DAY_AND_NIGHT, LevelOfCare
 
 # Going to a higher number is a step up. The two kinds of residential care differ in length, not in
@@ -17,14 +18,6 @@ INTENSITY = {
     LevelOfCare.INTENSIVE_OUTPATIENT: 2,
     LevelOfCare.OUTPATIENT: 1,
     LevelOfCare.AMBULATORY_WITHDRAWAL_MANAGEMENT: 1,
-}
-
-GAP_SAME_LEVEL = {
-    **dict.fromkeys(DAY_AND_NIGHT, 1),
-    LevelOfCare.PARTIAL_HOSPITALIZATION: 14,
-    LevelOfCare.INTENSIVE_OUTPATIENT: 14,
-    LevelOfCare.OUTPATIENT: 30,
-    LevelOfCare.AMBULATORY_WITHDRAWAL_MANAGEMENT: 14,
 }
 
 
@@ -91,5 +84,5 @@ class EpisodeRules:
         for name, value in days.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ProtocolError(f"{name}: must be a whole number of days, 0 or more")
-        gaps = {**GAP_SAME_LEVEL, **{LevelOfCare(k): v for k, v in self.gap_same_level.items()}}
+        gaps = {**SAME_LEVEL_DAYS, **self.gap_same_level}
         object.__setattr__(self, "gap_same_level", gaps)
