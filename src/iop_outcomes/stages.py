@@ -126,7 +126,8 @@ def report(study: Study) -> None:
     findings = Findings(
         **{name: data.table("cohort", name) for name in ("attrition", "agreement", "time_at_risk")},
         **{
-            name: data.table("weighting", name) for name in ("balance", "sample_size", "propensity")
+            name: data.table("weighting", name)
+            for name in ("balance", "sample_size", "propensity", "seal")
         },
         comparison=data.read("comparison", Comparison),
         robustness=data.read("robustness", Robustness),

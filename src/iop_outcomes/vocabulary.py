@@ -104,6 +104,7 @@ class Measure(StrEnum):
     RISK_COMPARATOR = "risk_comparator"
     RISK_DIFFERENCE = "risk_difference"
     RISK_RATIO = "risk_ratio"
+    ODDS_RATIO = "odds_ratio"  # of the two risks: marginal, not of a regression
     RMST_DIFFERENCE = "rmst_difference"
 
 
@@ -111,6 +112,9 @@ class Method(StrEnum):
     """How the arms were made comparable."""
 
     UNADJUSTED = "unadjusted"
+    G_COMPUTATION = "g_computation"  # outcomes predicted by a model, averaged
+    AIPW = "aipw"  # augmented inverse probability weighting
+    TMLE = "tmle"  # targeted minimum loss estimation
     IPTW = "iptw"  # inverse probability of treatment, tilted to the estimand
     PER_PROTOCOL = "per_protocol"  # followed while the strategy was, and weighted for leaving it
 

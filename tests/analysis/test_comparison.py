@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from iop_outcomes.analysis.comparison import compare, effects
+from iop_outcomes.analysis.weighting_plan import plan_table
 from iop_outcomes.errors import CohortError
 from iop_outcomes.statistics.survival.curves import incidence_curve, risk_sets
 
@@ -40,8 +41,9 @@ def test_the_columns_that_others_build_on_come_first_and_in_order(comparison):
     ]
 
 
-def test_outcomes_with_a_clock_have_five_measures_and_those_at_exit_no_time(comparison):
-    measures = ["risk_intervention", "risk_comparator", "risk_difference", "risk_ratio"]
+def test_outcomes_with_a_clock_have_six_measures_and_those_at_exit_no_time(comparison):
+    risks = ["risk_intervention", "risk_comparator", "risk_difference"]
+    measures = [*risks, "risk_ratio", "odds_ratio"]
     expected = {
         "relapse": [*measures, "rmst_difference"],
         "discontinuation": [*measures, "rmst_difference"],
@@ -71,10 +73,13 @@ def test_the_contrasts_are_those_of_the_risks(comparison):
         one, other = value["risk_intervention"], value["risk_comparator"]
         assert value["risk_difference"] == pytest.approx(one - other, abs=1e-12)
         assert value["risk_ratio"] == pytest.approx(one / other, rel=1e-12)
+        odds = one / (1 - one) / (other / (1 - other))
+        assert value["odds_ratio"] == pytest.approx(odds, rel=1e-12)
 
 
 def test_the_error_of_a_ratio_and_its_interval_are_those_of_its_logarithm(comparison, cohort):
-    ratios = comparison.estimates[comparison.estimates["measure"] == "risk_ratio"]
+    table = comparison.estimates
+    ratios = table[table["measure"].isin(["risk_ratio", "odds_ratio"])]
     critical = stats.t.ppf(0.975, cohort.persons["facility_id"].nunique() - 1)
     for limit, sign in (("conf_low", -1), ("conf_high", 1)):
         expected = np.log(ratios["estimate"]) + sign * critical * ratios["std_error"]
@@ -130,13 +135,18 @@ def weights_of(cohort, values, propensity=0.5):
     return pd.DataFrame({"person_id": ids, "propensity": propensity, "weight": values})
 
 
+def by_hand(weighting, protocol, weights):
+    return replace(weighting, plan=plan_table(protocol, 0.0), weights=weights)
+
+
 def test_unadjusted_shares_at_exit_by_hand(nine, at_exit, weighting):
     """1 of 4 against 2 of 4: H is left out, and what forecloses an outcome at exit is no event."""
-    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, 1.0))
     table = effects(nine, weighting, at_exit)
     row = by_key(table).loc["completion", "unadjusted"]
     assert row["estimate"].to_dict() == pytest.approx(
         {
+            "odds_ratio": 1 / 3,
             "risk_comparator": 1 / 2,
             "risk_difference": -1 / 4,
             "risk_intervention": 1 / 4,
@@ -145,6 +155,7 @@ def test_unadjusted_shares_at_exit_by_hand(nine, at_exit, weighting):
     )
     assert row["std_error"].to_dict() == pytest.approx(
         {
+            "odds_ratio": np.sqrt(1 / 1 + 1 / 3 + 1 / 2 + 1 / 2),
             "risk_comparator": np.sqrt(1 / 2 * 1 / 2 / 4),
             "risk_difference": np.sqrt(1 / 4 * 3 / 4 / 4 + 1 / 2 * 1 / 2 / 4),
             "risk_intervention": np.sqrt(1 / 4 * 3 / 4 / 4),
@@ -152,6 +163,7 @@ def test_unadjusted_shares_at_exit_by_hand(nine, at_exit, weighting):
         }
     )
     assert row["n"].to_dict() == {
+        "odds_ratio": 8,
         "risk_comparator": 4,
         "risk_difference": 8,
         "risk_intervention": 4,
@@ -164,7 +176,7 @@ def test_an_outcome_read_at_exit_is_the_weighted_share(nine, at_exit, weighting)
     weight = np.array([3, 1, 1, 1, 1, 2, 2, 50, 3.0])
     # Overlap weights: 1 - e in the first four's arm and e in the others', up to a scale in each.
     propensity = np.concatenate([1 - weight[:4] / 5, weight[4:] / 60])
-    weighting = replace(weighting, weights=weights_of(nine, weight, propensity))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, weight, propensity))
     row = by_key(effects(nine, weighting, at_exit)).loc["completion", "iptw"]
     assert row.loc["risk_intervention", "estimate"] == pytest.approx(3 / 6)
     assert row.loc["risk_comparator", "estimate"] == pytest.approx(3 / 8)
@@ -172,7 +184,7 @@ def test_an_outcome_read_at_exit_is_the_weighted_share(nine, at_exit, weighting)
 
 
 def test_a_missing_outcome_is_left_out_and_counted(nine, at_exit, weighting):
-    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, 1.0))
     arms = compare(nine, weighting, at_exit).arms.query("method == 'unadjusted'").set_index("arm")
     assert arms["people"].to_dict() == {"intervention": 4, "comparator": 4}
     assert arms["missing"].to_dict() == {"intervention": 0, "comparator": 1}
@@ -182,15 +194,17 @@ def test_a_missing_outcome_is_left_out_and_counted(nine, at_exit, weighting):
 
 def test_every_row_carries_the_fewest_people_it_gives_away(nine, at_exit, weighting):
     """With and without the event 1 and 3 against 2 and 2; nobody missing against one."""
-    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, 1.0))
     row = by_key(effects(nine, weighting, at_exit)).loc["completion", "unadjusted"]
     assert row["smallest_cell"].to_dict() == {
+        "odds_ratio": 1,
         "risk_comparator": 2,
         "risk_difference": 1,
         "risk_intervention": 1,
         "risk_ratio": 1,
     }
     assert row["fewest_missing"].to_dict() == {
+        "odds_ratio": 1,
         "risk_comparator": 1,
         "risk_difference": 1,
         "risk_intervention": 0,
@@ -199,7 +213,7 @@ def test_every_row_carries_the_fewest_people_it_gives_away(nine, at_exit, weight
 
 
 def test_an_outcome_known_for_nobody_in_an_arm_is_refused(nine, at_exit, weighting):
-    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, 1.0))
     comparator = nine.follow_up["arm"] == "comparator"
     unknown = nine.follow_up.assign(status=nine.follow_up["status"].mask(comparator, "missing"))
     with pytest.raises(CohortError, match=r"outcomes\.completion: it is not known.* comparator"):
@@ -207,11 +221,11 @@ def test_an_outcome_known_for_nobody_in_an_arm_is_refused(nine, at_exit, weighti
 
 
 def test_without_an_event_in_an_arm_there_is_a_difference_and_no_ratio(nine, at_exit, weighting):
-    weighting = replace(weighting, weights=weights_of(nine, 1.0))
+    weighting = by_hand(weighting, at_exit, weights_of(nine, 1.0))
     first = nine.follow_up["person_id"] == "A"
     none = nine.follow_up.assign(status=nine.follow_up["status"].mask(first, "no event"))
     table = effects(replace(nine, follow_up=none), weighting, at_exit)
-    assert "risk_ratio" not in set(table["measure"])
+    assert not {"risk_ratio", "odds_ratio"} & set(table["measure"])
     row = by_key(table).loc["completion", "unadjusted"]
     assert row.loc["risk_difference", "estimate"] == -0.5
     assert row.loc["risk_intervention", ["conf_low", "conf_high"]].tolist() == [0, 0]

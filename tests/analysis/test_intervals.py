@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from iop_outcomes.analysis.comparison import effects, risk_limits
+from iop_outcomes.analysis.comparison import effects
+from iop_outcomes.analysis.outcome_analysis import risk_limits
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.statistics.noninferiority import noninferiority
 from iop_outcomes.vocabulary import Direction

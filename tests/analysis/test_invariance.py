@@ -29,7 +29,7 @@ def test_relabelling_the_arms_turns_every_contrast_around(comparison, road, stud
         estimate, low, high = row["estimate"], row["conf_low"], row["conf_high"]
         if measure.endswith("difference"):
             expected = [-estimate, -high, -low]
-        elif measure == "risk_ratio":
+        elif measure.endswith("_ratio"):
             expected = [1 / estimate, 1 / high, 1 / low]
         else:
             expected = [estimate, low, high]

@@ -14,7 +14,7 @@ from iop_outcomes.calibration.step_down import (
     step_down_records,
 )
 from iop_outcomes.cohort.assembly import assemble_cohort
-from iop_outcomes.errors import PositivityError
+from iop_outcomes.errors import PositivityError, ProtocolError
 from iop_outcomes.protocol.linting import lint
 from iop_outcomes.protocol.parsing import parse_draft, parse_protocol
 from iop_outcomes.records.schema import Records
@@ -220,6 +220,25 @@ def test_a_sustained_strategy_is_shown_beside_the_one_that_was_only_started(leav
     per_protocol = found.loc["per_protocol"]
     assert per_protocol["conf_low"] < 0 < per_protocol["conf_high"], "no arm changes a relapse"
     assert per_protocol["std_error"] > found.loc["iptw", "std_error"], "fewer are left"
+
+
+def test_estimators_beside_are_of_the_strategy_as_started(leavers):
+    """Everything that makes the arms unlike is in the model, so they find what the weights find."""
+    analysis = {"covariates": ["severity"], "estimators": ["g-computation", "aipw", "tmle"]}
+    found = differences(leavers, parse_protocol({**SUSTAINED, "analysis": analysis}, "protocol"))
+    assert found.index.tolist() == [
+        "unadjusted", "g_computation", "aipw", "tmle", "iptw", "per_protocol",
+    ]  # fmt: skip
+    weighted = found.loc["iptw"]
+    for method in ("g_computation", "aipw", "tmle"):
+        apart = found.loc[method, "estimate"] - weighted["estimate"]
+        assert abs(apart) < 0.5 * weighted["std_error"]
+
+
+def test_estimators_beside_clones_are_refused():
+    analysis = {"covariates": ["severity"], "estimators": ["aipw"]}
+    with pytest.raises(ProtocolError, match=r"estimators: .*aipw.* `kind: grace_period`"):
+        parse_protocol({**STEP_DOWN, "analysis": analysis}, "protocol")
 
 
 def test_as_started_a_sustained_strategy_is_the_study_of_starting(leavers):

@@ -71,6 +71,8 @@ def test_contrasts_are_those_of_the_risks(null):
     one, other = wide["risk_intervention"], wide["risk_comparator"]
     assert wide["risk_difference"].tolist() == pytest.approx((one - other).tolist(), abs=1e-12)
     assert wide["risk_ratio"].tolist() == pytest.approx((one / other).tolist(), rel=1e-12)
+    odds = one / (1 - one) / (other / (1 - other))
+    assert wide["odds_ratio"].tolist() == pytest.approx(odds.tolist(), rel=1e-12)
 
 
 def test_the_same_seed_tells_the_same_truth_and_another_another():

@@ -49,6 +49,23 @@ def test_a_number_of_people_is_hidden_if_few_more_have_no_outcome():
     assert shown["effective_n"].isna().tolist() == [True, False]
 
 
+@pytest.mark.parametrize(("estimand", "hidden"), [("ATT", True), ("ATC", True), ("ATO", False)])
+def test_the_risk_of_an_arm_whose_own_effect_is_averaged_does_not_tell_the_few_not_known(
+    estimand, hidden
+):
+    """Everyone in that arm weighs one, so its risk is a share that only one number can have."""
+    shown = release(estimates({"estimand": estimand, "fewest_missing": 10})).table
+    assert shown.loc[0, NUMBERS].isna().all() == hidden
+
+
+@pytest.mark.parametrize(
+    ("method", "hidden"), [("unadjusted", True), ("g_computation", True), ("aipw", False)]
+)
+def test_a_risk_without_weights_does_not_tell_the_few_not_known(method, hidden):
+    shown = release(estimates({"method": method, "fewest_missing": 10})).table
+    assert shown.loc[0, NUMBERS].isna().all() == hidden
+
+
 def test_a_number_of_people_near_one_that_stands_beside_it_is_hidden():
     others = estimates({"n": 495, "alternative": "a few less"}, {"n": 480, "alternative": "less"})
     assert release(others, beside=estimates({"n": 500})).table["n"].tolist() == [pd.NA, 480]

@@ -1,5 +1,8 @@
 """Reports of studies unlike this repository's own: other outcomes, other clocks, few people."""
 
+import re
+from io import StringIO
+
 import pandas as pd
 import pytest
 
@@ -26,12 +29,9 @@ def small_records():
 def report_of(small_records, protocol_with):
     """The files of a report of other outcomes."""
 
-    def build(outcomes: dict, truth: bool) -> dict[str, str]:
-        protocol = protocol_with(
-            outcomes=outcomes,
-            noninferiority={},
-            analysis={"covariates": ["age_years", "sex"]},
-        )
+    def build(outcomes: dict, truth: bool, **changes) -> dict[str, str]:
+        sections = {"analysis": {"covariates": ["age_years", "sex"]}, **changes}
+        protocol = protocol_with(outcomes=outcomes, noninferiority={}, **sections)
         cohort = assemble_cohort(small_records, protocol)
         weighting = weight_cohort(cohort.persons, protocol)
         planted = planted_truth(500, seed=1, facilities=6)
@@ -75,3 +75,28 @@ def test_few_people_whose_outcome_is_not_known_are_spoken_of(report_of):
     """Some stays are open: their exit is not known, and they are too few to be counted."""
     summary = report_of({"completion": COMPLETION}, False)["summary.md"]
     assert "For some people the outcome is not known" in summary
+
+
+BESIDE = {"covariates": ["age_years", "sex"], "estimators": ["g-computation", "aipw"]}
+
+
+@pytest.mark.parametrize(
+    ("estimand", "said"),
+    [("ATE", "(doubly robust)"), ("ATO", "only as right as that score is")],
+)
+def test_estimators_stand_beside_the_weighted_effects(report_of, estimand, said):
+    report = report_of({"relapse": RELAPSE}, True, analysis=BESIDE, estimand=estimand)
+    table = pd.read_csv(StringIO(report["tables/effects.csv"]), keep_default_na=False)
+    methods = ["Unadjusted", "G-computation", "AIPW", "Weighted"]
+    assert table.columns[2:-1].tolist() == [f"{method} (95% CI)" for method in methods]
+    days = table[table["Measure"].str.contains("RMST")].iloc[0]
+    assert [days[f"{method} (95% CI)"] != "" for method in methods] == [True, False, False, True]
+    page = report["report.html"]
+    assert said in page
+    assert "pseudo-observations taken as data" in page
+    assert "G-computation" in report["figures/forest.svg"]
+
+
+def test_the_number_needed_to_treat_is_told_of_the_weighted_effect(report_of):
+    page = report_of({"relapse": RELAPSE}, True)["report.html"]
+    assert re.search(r"\(NNTH\): relapse by day 90 NNT[BH] [\d]+ \(", page)

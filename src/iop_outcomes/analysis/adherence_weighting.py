@@ -7,13 +7,12 @@ and one model serves both; a sustained strategy has a model for each arm, whose 
 the weights of entering it.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from iop_outcomes.analysis.arms import ArmsFollowed, day_and_cause, known_for_someone
+from iop_outcomes.analysis.entry_weights import EntryWeights
 from iop_outcomes.cohort.arms_followed import decision_window
 from iop_outcomes.cohort.cloning import censor_artificially, decision_days
 from iop_outcomes.cohort.strategies import DecisionWindow
@@ -33,25 +32,6 @@ from iop_outcomes.statistics.weighting.propensity import dependent_columns
 from iop_outcomes.vocabulary import Arm
 
 PERSON_AND_DECISION = ["person_id", "start_day", "excuse_day"]
-
-
-@dataclass(frozen=True)
-class EntryWeights:
-    """How people came to the arm they entered.
-
-    Attributes
-    ----------
-    treated
-        True in the intervention arm. Shape (people,).
-    weight
-        Their weights. Shape (people,).
-    estimated
-        Where these came from.
-    """
-
-    treated: NDArray
-    weight: NDArray
-    estimated: EstimatedWeights
 
 
 def arms_under_strategies(

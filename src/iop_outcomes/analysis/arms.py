@@ -5,7 +5,7 @@ follow, with weights that change by day (`ArmsFollowed`): what is read from them
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -141,6 +141,10 @@ class Arms:
             "censored": int(((self.day[arm] < self.horizon) & (cause == CENSORED)).sum()),
         }
 
+    def few_left_out(self, arm: Arm) -> int:
+        """The fewest people whom the weighting left out that a risk gives away; 0 if none."""
+        return 0
+
     def smallest_cell(self, arm: Arm) -> int:
         """The smaller of those with and those without the event by the horizon, zeros aside."""
         events = self.counts(arm)["events"]
@@ -159,11 +163,24 @@ class ArmsAtRisk(Arms):
         The weights of all people of the study. Shape (people,).
     estimated
         Where the weights came from; None if they are known.
+    fewest_left_out
+        Where people of an arm weigh alike or not at all, the fewest left out with or without the
+        event, 0 aside: their number less that of everyone would be counted.
     """
 
     members: dict[Arm, NDArray]
     everyone: NDArray
     estimated: EstimatedWeights | None
+    fewest_left_out: dict[Arm, int] = field(default_factory=dict)
+
+    def few_left_out(self, arm: Arm) -> int:
+        """The fewest people whom the weighting left out that a risk gives away; 0 if none."""
+        return self.fewest_left_out.get(arm, 0)
+
+    def smallest_cell(self, arm: Arm) -> int:
+        """The smallest number of people that a risk gives away, zeros aside."""
+        fewest = (super().smallest_cell(arm), self.few_left_out(arm))
+        return min((n for n in fewest if n), default=0)
 
     def influence(self, arm: Arm, derivative: Derivative, until: float) -> NDArray:
         """Influence of everyone; those outside the arm speak through the propensity model."""
@@ -217,11 +234,15 @@ def arms_at_risk(
     """
     day, cause, known = day_and_cause(ends, outcome)
     in_arm = {Arm.INTERVENTION: treated, Arm.COMPARATOR: ~treated}
+    # Whoever weighs nothing (no match, trimmed) is not of the people this is about.
+    out = {arm: np.flatnonzero(who & known & (weight == 0)) for arm, who in in_arm.items()}
+    in_arm = {arm: who & (weight > 0) for arm, who in in_arm.items()}
+    horizon = float(outcome.horizon_days or AT_EXIT)
     members = {arm: np.flatnonzero(who & known) for arm, who in in_arm.items()}
     for arm, rows in members.items():
         known_for_someone(rows, arm, outcome)
     return ArmsAtRisk(
-        horizon=float(outcome.horizon_days or AT_EXIT),
+        horizon=horizon,
         members=members,
         missing={arm: int((who & ~known).sum()) for arm, who in in_arm.items()},
         sets={arm: risk_sets(day[m], cause[m], weight[m]) for arm, m in members.items()},
@@ -230,7 +251,17 @@ def arms_at_risk(
         cause={arm: cause[m] for arm, m in members.items()},
         everyone=weight,
         estimated=estimated,
+        fewest_left_out={
+            arm: _fewest((cause[out[arm]] == EVENT) & (day[out[arm]] <= horizon))
+            for arm, m in members.items()
+            if np.ptp(weight[m]) <= 1e-9 * weight[m].max()
+        },
     )
+
+
+def _fewest(event: NDArray) -> int:
+    """The smaller number of those with and those without the event, zeros aside."""
+    return min((n for n in (int(event.sum()), int((~event).sum())) if n), default=0)
 
 
 def known_for_someone(rows: NDArray, arm: Arm, outcome: Outcome) -> None:

@@ -95,6 +95,8 @@ def _as_outcomes(
         outcomes=tuple(outcomes),
         noninferiority={},
         intercurrent_events={},
+        # Beside the weighted estimates of a definition nothing is shown.
+        analysis=replace(protocol.analysis, estimators=()),
         missing_data=replace(protocol.missing_data, outcomes={}),
     )
     return replace(cohort, follow_up=pd.concat(tables, ignore_index=True)), under

@@ -15,7 +15,7 @@ from iop_outcomes.vocabulary import Arm
 
 NOT_RECORDED = "not recorded"
 WHERE = "protocol.analysis.covariates"
-_NO_TERMS = f"{WHERE}: not a list of terms; write names, or e.g. bs(age_years, df=3)"
+_NO_TERMS = "not a list of terms; write names, or e.g. bs(age_years, df=3)"
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,16 @@ class Design:
     covariates: tuple[str, ...]
 
 
-def design(persons: pd.DataFrame, terms: Sequence[str]) -> Design:
-    """Expand the terms of the propensity model on `Cohort.persons`.
+def design(persons: pd.DataFrame, terms: Sequence[str], where: str = WHERE) -> Design:
+    """Expand the terms of the propensity model (or of an outcome's) on `Cohort.persons`.
 
     Words become indicators against their first level in the alphabet; an unrecorded word is a
     level of its own, an unrecorded number an error.
+
+    Parameters
+    ----------
+    where
+        Place of the terms in the protocol, for what is said of them.
 
     Raises
     ------
@@ -50,31 +55,31 @@ def design(persons: pd.DataFrame, terms: Sequence[str]) -> Design:
     CohortError
         A number is not recorded for everyone.
     """
-    formula = _formula(terms)
+    formula = _formula(terms, where)
     try:
         covariates = _covariates(formula)
     except SyntaxError:
-        raise ProtocolError(_NO_TERMS) from None
+        raise ProtocolError(f"{where}: {_NO_TERMS}") from None
     unknown = [name for name in covariates if name not in persons.columns]
     if unknown:
         known = [column for column in persons.columns if column not in {"person_id", "arm"}]
-        raise ProtocolError(f"{WHERE}: the cohort has no {unknown}; it has {known}")
+        raise ProtocolError(f"{where}: the cohort has no {unknown}; it has {known}")
     values = pd.DataFrame({name: recorded(persons[name]) for name in covariates})
     constant = [name for name in covariates if values[name].nunique() < 2]
     if constant:
-        raise ProtocolError(f"{WHERE}: {constant} never vary in the cohort; drop them")
+        raise ProtocolError(f"{where}: {constant} never vary in the cohort; drop them")
     try:
         matrix = formula.get_model_matrix(values, output="pandas", na_action="raise")
     except (FormulaicError, ValueError, TypeError) as error:
         raise ProtocolError(
-            f"{WHERE}: a term cannot be computed ({type(error).__name__})"
+            f"{where}: a term cannot be computed ({type(error).__name__})"
         ) from None
     columns = matrix.to_numpy(float)
     # Less their means, the columns know nothing of the intercept, which is nobody's covariate.
     others = columns[:, 1:] - columns[:, 1:].mean(axis=0)
     repeated = [matrix.columns[column + 1] for column in dependent_columns(others)]
     if repeated:
-        raise ProtocolError(f"{WHERE}: {repeated} follow from the other terms; drop what repeats")
+        raise ProtocolError(f"{where}: {repeated} follow from the other terms; drop what repeats")
     return Design(persons["arm"].eq(str(Arm.INTERVENTION)).to_numpy(bool), columns, covariates)
 
 
@@ -91,11 +96,11 @@ def recorded(values: pd.Series) -> pd.Series:
     return values.astype("float64")
 
 
-def _formula(terms: Sequence[str]) -> Formula:
+def _formula(terms: Sequence[str], where: str) -> Formula:
     try:
         return Formula(" + ".join(f"({term})" for term in terms))
     except (FormulaicError, SyntaxError):
-        raise ProtocolError(_NO_TERMS) from None
+        raise ProtocolError(f"{where}: {_NO_TERMS}") from None
 
 
 def _covariates(formula: Formula) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ def exits_by_arm(exits: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
     -------
     pd.DataFrame
         One row per `arm`, `level_of_care` of the index stay and `reason` of exit: `people`, and
-        their `share` and `weighted_share` of the arm.
+        their `share` and `weighted_share` of the arm, and whether anyone was `left_out`, that is,
+        weighs 0.
     """
     people = exits.merge(weights, on="person_id", validate="one_to_one")
     total = people.groupby("arm")["weight"].agg(["sum", "size"])
@@ -27,6 +28,8 @@ def exits_by_arm(exits: pd.DataFrame, weights: pd.DataFrame) -> pd.DataFrame:
         .reset_index()
     )
     return table.assign(
-        share=table["people"] / table["arm"].map(total["size"]),
-        weighted_share=table["weight"] / table["arm"].map(total["sum"]),
+        # A data frame knows of no exits, and arms that are in no row map to no number.
+        share=table["people"] / table["arm"].map(total["size"]).astype("float64"),
+        weighted_share=table["weight"] / table["arm"].map(total["sum"]).astype("float64"),
+        left_out=bool((people["weight"] == 0).any()),
     ).drop(columns="weight")

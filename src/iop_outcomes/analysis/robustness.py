@@ -50,9 +50,11 @@ def compare_alternatives(
 
 
 def _answer(records: Records, name: str, protocol: Protocol) -> pd.DataFrame:
-    # One line differs, and one number for each outcome is asked: its other definitions are not.
+    # One line differs, and one number for each outcome is asked: its other definitions are not,
+    # nor the estimators beside.
     alone = tuple(_by_main_definition(outcome) for outcome in protocol.outcomes)
-    protocol = replace(protocol, outcomes=alone)
+    analysis = replace(protocol.analysis, estimators=())
+    protocol = replace(protocol, outcomes=alone, analysis=analysis)
     try:
         cohort = assemble_cohort(records, protocol)
         found = effects(cohort, weight_cohort(cohort.persons, protocol), protocol)

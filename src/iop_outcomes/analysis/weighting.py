@@ -5,18 +5,20 @@ Design before analysis: nothing here can see an outcome.
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from iop_outcomes.analysis.design import design, recorded
+from iop_outcomes.analysis.arm_weights import ArmWeights, arm_weights
+from iop_outcomes.analysis.balance_tables import (
+    balance_table,
+    propensity_table,
+    sample_size_table,
+)
+from iop_outcomes.analysis.design import design
+from iop_outcomes.analysis.propensity_score import PropensityScore, propensity_score
+from iop_outcomes.analysis.seal import seal_table
+from iop_outcomes.analysis.weighting_plan import plan_table
 from iop_outcomes.protocol.specification import Protocol
-from iop_outcomes.statistics.weighting.balance import standardized_mean_difference
-from iop_outcomes.statistics.weighting.propensity import fit_propensity
-from iop_outcomes.statistics.weighting.weights import balancing_weights, effective_sample_size
 from iop_outcomes.vocabulary import Arm
-
-BINS = 20
 
 
 @dataclass(frozen=True)
@@ -26,21 +28,36 @@ class Weighting:
     Attributes
     ----------
     weights
-        One row per person: `person_id`, `propensity`, `weight`.
+        One row per person: `person_id`, `propensity`, `weight` (0 for those left out), `trimmed`,
+        and `matched_set`, missing for those in none.
     balance
         One row per number or level of a covariate. For a level (or a number that is 0 or 1) the
-        `people` in each arm who have it and their shares; for a number its means and standard
-        deviations; unweighted and weighted; `smd_before`, `smd_after`.
+        `people` in each arm who have it, those of them who weigh something (`weighted_people`) and
+        their shares; for a number its means and standard deviations; unweighted and weighted.
+        `smd_before`, `smd_after`; for numbers `variance_ratio_before` and `_after` (missing where
+        the comparator arm does not vary); `ks_before`, `ks_after`, the largest distance between
+        the arms' distributions; `left_out`, people of each arm whose weight is 0.
     sample_size
-        One row per arm: `people`, `effective` (Kish), `largest_share` of one person's weight.
+        One row per arm: `people`, `effective` (Kish), `largest_share` of one person's weight,
+        those `trimmed` and `unmatched`; of those not trimmed, how many have a preference score
+        between 0.3 and 0.7 (`in_equipoise`, and their share `equipoise`), and by how much the arms'
+        distributions of the propensity score overlap (`overlap_before`, `overlap_after`).
     propensity
-        One row per arm and bin of the propensity score: `people` and their share of the weight.
+        One row per arm and bin of the propensity score: `people`, those of them who weigh
+        something, and their share of the weight.
+    plan
+        One row per choice that made the weights: its `key` in `analysis` and its `value`, and the
+        `strength` of the propensity model's penalty, given or chosen; 0 without one.
+    seal
+        One row per condition of the seal; see `seal_table`.
     """
 
     weights: pd.DataFrame
     balance: pd.DataFrame
     sample_size: pd.DataFrame
     propensity: pd.DataFrame
+    plan: pd.DataFrame
+    seal: pd.DataFrame
 
 
 def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
@@ -51,97 +68,34 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
     PositivityError
         Some kinds of people only ever enter one arm.
     ProtocolError, CohortError
-        The covariates cannot be used; see `design`.
+        The covariates cannot be used (see `design`), or nobody finds a match.
     """
     model = design(persons, protocol.analysis.covariates)
-    propensity = fit_propensity(model.treated, model.columns).probability
-    weight = balancing_weights(model.treated, propensity, protocol.estimand)
+    score = propensity_score(model, protocol.analysis)
+    made = arm_weights(persons, model, score, protocol)
+    propensity, weight = score.probability, made.weight
     in_arm = {Arm.INTERVENTION: model.treated, Arm.COMPARATOR: ~model.treated}
+    balance = balance_table(persons, model.covariates, in_arm, weight)
+    sizes = sample_size_table(in_arm, weight, propensity, score.kept)
     return Weighting(
-        weights=pd.DataFrame(
-            {"person_id": persons["person_id"], "propensity": propensity, "weight": weight}
-        ),
-        balance=pd.concat(
-            [_balance(recorded(persons[name]), in_arm, weight) for name in model.covariates],
-            ignore_index=True,
-        ),
-        sample_size=pd.DataFrame(
-            {
-                "arm": str(arm),
-                "people": int(who.sum()),
-                "effective": effective_sample_size(weight[who]),
-                "largest_share": float(weight[who].max() / weight[who].sum()),
-            }
-            for arm, who in in_arm.items()
-        ),
-        propensity=pd.concat(
-            [_overlap(propensity[who], weight[who], arm) for arm, who in in_arm.items()],
-            ignore_index=True,
-        ),
+        weights=weights_table(persons, score, made),
+        balance=balance,
+        sample_size=sizes,
+        propensity=propensity_table(in_arm, weight, propensity),
+        plan=plan_table(protocol, score.strength),
+        seal=seal_table(balance, sizes, protocol.analysis.seal),
     )
 
 
-def _balance(values: pd.Series, in_arm: dict[Arm, NDArray], weight: NDArray) -> pd.DataFrame:
-    if not pd.api.types.is_numeric_dtype(values):
-        levels = {level: values.eq(level).to_numpy(float) for level in sorted(values.unique())}
-        rows = [_level(values.name, level, has, in_arm, weight) for level, has in levels.items()]
-    elif values.isin((0.0, 1.0)).all():
-        rows = [_level(values.name, "yes", values.to_numpy(), in_arm, weight)]
-    else:
-        rows = [_number(values.name, values.to_numpy(), in_arm, weight)]
-    return pd.DataFrame(rows).astype(
-        {"level": "str", "people_intervention": "Int64", "people_comparator": "Int64"}
-    )
-
-
-def _level(
-    covariate: str, level: str, has: NDArray, in_arm: dict[Arm, NDArray], weight: NDArray
-) -> dict:
-    row = {"covariate": covariate, "level": level}
-    for arm, who in in_arm.items():
-        row |= {
-            f"people_{arm}": int(has[who].sum()),
-            f"value_{arm}": float(has[who].mean()),
-            f"spread_{arm}": np.nan,
-            f"weighted_value_{arm}": float(np.average(has[who], weights=weight[who])),
-            f"weighted_spread_{arm}": np.nan,
-        }
-    return row | _smd(has, in_arm, weight)
-
-
-def _number(covariate: str, value: NDArray, in_arm: dict[Arm, NDArray], weight: NDArray) -> dict:
-    row = {"covariate": covariate, "level": None}
-    for arm, who in in_arm.items():
-        mean = float(np.average(value[who], weights=weight[who]))
-        variance = np.average((value[who] - mean) ** 2, weights=weight[who])
-        row |= {
-            f"people_{arm}": None,
-            f"value_{arm}": float(value[who].mean()),
-            f"spread_{arm}": float(value[who].std(ddof=1)) if who.sum() > 1 else np.nan,
-            f"weighted_value_{arm}": mean,
-            f"weighted_spread_{arm}": float(np.sqrt(variance)),
-        }
-    return row | _smd(value, in_arm, weight)
-
-
-def _smd(value: NDArray, in_arm: dict[Arm, NDArray], weight: NDArray) -> dict[str, float]:
-    treated = in_arm[Arm.INTERVENTION]
-    return {
-        "smd_before": standardized_mean_difference(value, treated),
-        "smd_after": standardized_mean_difference(value, treated, weight),
-    }
-
-
-def _overlap(propensity: NDArray, weight: NDArray, arm: Arm) -> pd.DataFrame:
-    edges = np.linspace(0, 1, BINS + 1)
-    people, _ = np.histogram(propensity, edges)
-    weighted, _ = np.histogram(propensity, edges, weights=weight)
+def weights_table(persons: pd.DataFrame, score: PropensityScore, made: ArmWeights) -> pd.DataFrame:
+    """One row per person; see `Weighting.weights`."""
+    sets = pd.Series(-1 if made.matched_set is None else made.matched_set, persons.index, "Int64")
     return pd.DataFrame(
         {
-            "arm": str(arm),
-            "low": edges[:-1],
-            "high": edges[1:],
-            "people": people,
-            "weighted_share": weighted / weighted.sum(),
+            "person_id": persons["person_id"],
+            "propensity": score.probability,
+            "weight": made.weight,
+            "trimmed": ~score.kept,
+            "matched_set": sets.mask(sets < 0),
         }
     )

@@ -123,6 +123,11 @@ def _truths(happened: dict, free: dict, weight: NDArray) -> list[tuple[Measure, 
     if mean(other) > 0:  # else the ratio is no number
         ratio = mean(one) / mean(other)
         ratios = [(Measure.RISK_RATIO, ratio, error(one - ratio * other) / mean(other))]
+    p, q = mean(one), mean(other)
+    if 0 < p < 1 and 0 < q < 1:
+        odds = p / (1 - p) / (q / (1 - q))
+        log_error = error(one / (p * (1 - p)) - other / (q * (1 - q)))
+        ratios.append((Measure.ODDS_RATIO, odds, odds * log_error))
     return [
         (Measure.RISK_INTERVENTION, mean(one), error(one)),
         (Measure.RISK_COMPARATOR, mean(other), error(other)),

@@ -6,6 +6,7 @@ Whoever teaches the cohort or the analysis one of these takes it out of here.
 from collections.abc import Iterator
 
 from iop_outcomes.errors import ProtocolError
+from iop_outcomes.protocol.analysis_plan import PropensityModel, Weighting, WeightLimits
 from iop_outcomes.protocol.definitions.reading import definition
 from iop_outcomes.protocol.intercurrent_events import Handling
 from iop_outcomes.protocol.specification import Protocol
@@ -13,6 +14,11 @@ from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.protocol.time_zero import Clock, FollowUpEnd, Moment
 from iop_outcomes.vocabulary import Estimand
 
+WEIGHTED_FOR = {
+    Weighting.ENTROPY_BALANCING: (Estimand.ATE, Estimand.ATT, Estimand.ATC),
+    Weighting.NEAREST_NEIGHBOURS: (Estimand.ATT, Estimand.ATC),
+    Weighting.SUBCLASSES: (Estimand.ATE, Estimand.ATT, Estimand.ATC),
+}
 NOT_DONE = (Handling.HYPOTHETICAL, Handling.WHILE_AT_RISK)
 
 
@@ -65,6 +71,8 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
             f"arms; write `{Estimand.ATE}`",
         )
     yield from _by_definition(protocol)
+    yield from _weighting(protocol)
+    yield from _estimators(protocol)
     ends = protocol.follow_up.ends
     if set(ends) != {FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS}:
         yield (
@@ -103,6 +111,57 @@ def _by_definition(protocol: Protocol) -> Iterator[tuple[str, str]]:
                     f"{name} tells yes or no without a day and is not executed for `kind: {kind}`, "
                     "whose follow-up ends where the strategy is left; choose one that has a time",
                 )
+
+
+def _weighting(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Whom a weighting can stand for, and what cannot be done to its weights."""
+    plan, estimand, kind = protocol.analysis, protocol.estimand, protocol.strategies.kind
+    able = WEIGHTED_FOR.get(plan.weighting, tuple(Estimand))
+    if estimand not in able:
+        yield (
+            "analysis.weighting",
+            f"`{plan.weighting}` cannot stand for the {estimand} population; write `estimand:` "
+            f"{' or '.join(able)}, or `weighting: {Weighting.INVERSE_PROBABILITY}`",
+        )
+    matched = plan.weighting is Weighting.NEAREST_NEIGHBOURS
+    limits = plan.limits
+    if matched and not limits.truncate is limits.winsorize is None:
+        yield (
+            "analysis.limits",
+            f"weights are not truncated or winsorized with `weighting: {plan.weighting}`, where "
+            "they count matches; leave it out",
+        )
+    if kind is not StrategyKind.INITIATE and (matched or limits.trim is not None):
+        yield (
+            "analysis.weighting" if matched else "analysis.limits.trim",
+            f"leaving people out of the weighting is not executed for `kind: {kind}`; write "
+            f"`weighting: {Weighting.INVERSE_PROBABILITY}` without `trim`",
+        )
+
+
+def _estimators(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Estimators beside need the propensity score of a logistic model, whole, of everyone."""
+    plan, kind = protocol.analysis, protocol.strategies.kind
+    for asked, found, needed in (
+        (kind is not StrategyKind.GRACE_PERIOD, f"kind: {kind}", "choose another kind of strategy"),
+        (
+            plan.weighting is Weighting.INVERSE_PROBABILITY,
+            f"weighting: {plan.weighting}",
+            f"write `weighting: {Weighting.INVERSE_PROBABILITY}`",
+        ),
+        (
+            plan.propensity.model is PropensityModel.LOGISTIC,
+            f"propensity.model: {plan.propensity.model}",
+            f"write `propensity.model: {PropensityModel.LOGISTIC}`",
+        ),
+        (plan.limits == WeightLimits(), "limits", "leave out `limits`"),
+    ):
+        if plan.estimators and not asked:
+            yield (
+                "analysis.estimators",
+                f"{list(map(str, plan.estimators))} are not executed with `{found}`; leave them "
+                f"out, or {needed}",
+            )
 
 
 def moments(protocol: Protocol) -> dict[str, Moment]:

@@ -156,7 +156,7 @@ $raw
     desc: People to weights that balance the arms; sees no outcome.
     cmd: iop-outcomes weighting
     deps: [data/cohort/persons.parquet]
-    params: [protocol.estimand, protocol.analysis.covariates]
+    params: [protocol.estimand, protocol.analysis]
     outs:
       - data/weighting: {push: false}
 
@@ -190,6 +190,7 @@ $raw
       - data/weighting/balance.parquet
       - data/weighting/propensity.parquet
       - data/weighting/sample_size.parquet
+      - data/weighting/seal.parquet
       - data/comparison
       - data/robustness
       - data/records/ledger.parquet

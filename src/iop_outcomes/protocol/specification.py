@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from iop_outcomes.protocol.analysis_plan import AnalysisPlan
 from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent, contradictions
 from iop_outcomes.protocol.outcomes import Margin, MissingData, Outcome, named_outcomes
 from iop_outcomes.protocol.strategies import Assignment, CausalContrast, Strategies
@@ -57,27 +58,6 @@ class Eligibility:
     washout_days: Days
     recorded: tuple[str, ...] = ()
     judged_at: Moment | None = None
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class AnalysisPlan:
-    """Choices of computation; none of them changes the question.
-
-    Attributes
-    ----------
-    covariates
-        Terms of the propensity model, in Formulaic's language: a name, `C(site)`,
-        `bs(age_years, df=4)`, `age_years:sex`.
-    cluster
-        Column of the cohort within which people are alike (facility, state); None if persons are
-        independent.
-    confidence_level
-        Of every interval.
-    """
-
-    covariates: Annotated[tuple[str, ...], Field(min_length=1)]
-    cluster: str | None = None
-    confidence_level: Share = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

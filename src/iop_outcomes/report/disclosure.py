@@ -85,7 +85,14 @@ DECIMALS = {
     **dict.fromkeys(("share", "weighted_share", "largest_share"), 3),
     **dict.fromkeys(("share_missing", "share_not_collected"), 3),
     **dict.fromkeys(("smd_before", "smd_after", "kappa"), 2),
+    **dict.fromkeys(("variance_ratio_before", "variance_ratio_after", "ks_before", "ks_after"), 2),
+    **dict.fromkeys(("equipoise", "overlap_before", "overlap_after"), 2),
+    "found": 3,
     **dict.fromkeys(("restricted_mean_days", "restricted_mean_error", "effective"), 1),
+    **dict.fromkeys(("risk_intervention", "risk_comparator", "shrunken"), 3),
+    **dict.fromkeys(("interaction_p", "interaction_p_holm"), 3),
+    **dict.fromkeys(("lowest", "highest", "largest_move"), 3),
+    **{"largest_smd": 2, "effective_clusters": 1},
     "effective_n": 1,
     "median_shift": 0,
 }
@@ -95,7 +102,11 @@ def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
     table = table.round({name: n for name, n in DECIMALS.items() if name in table.columns})
     if "measure" in table.columns and "estimate" in table.columns:
         numbers = ["estimate", "conf_low", "conf_high"]
-        for measure, decimals in ((Measure.RISK_RATIO, 2), (Measure.RMST_DIFFERENCE, 1)):
+        for measure, decimals in (
+            (Measure.RISK_RATIO, 2),
+            (Measure.ODDS_RATIO, 2),
+            (Measure.RMST_DIFFERENCE, 1),
+        ):
             rows = table["measure"] == str(measure)
             table.loc[rows, numbers] = table.loc[rows, numbers].round(decimals)
     for column in table.columns[table.columns.str.contains(r"^(?:weighted_)?(?:value|spread)_")]:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from iop_outcomes.analysis.comparison import Comparison
 from iop_outcomes.analysis.estimates import main_rows
 from iop_outcomes.analysis.robustness import Robustness
+from iop_outcomes.analysis.seal import unsealed
 from iop_outcomes.cohort.definitions_agree import nothing_compared
 from iop_outcomes.cohort.time_at_risk import nobody_followed
 from iop_outcomes.protocol.freezing import UNFROZEN, Standing
@@ -40,6 +41,12 @@ from iop_outcomes.report.figures import (
 )
 from iop_outcomes.report.provenance import data_hash, package_versions
 from iop_outcomes.report.quality_page import margins, quality_exhibits
+from iop_outcomes.report.seal_page import seal_sentences
+from iop_outcomes.report.subgroups_page import (
+    subgroup_exhibits,
+    subgroup_figures,
+    subgroup_tables,
+)
 from iop_outcomes.report.tables import (
     Exhibit,
     attrition_table,
@@ -92,6 +99,7 @@ class Findings:
     anonymity: pd.DataFrame = field(default_factory=partial(empty_table, "anonymity"))
     agreement: pd.DataFrame = field(default_factory=nothing_compared)
     time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
+    seal: pd.DataFrame = field(default_factory=unsealed)
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,10 @@ def write_report(findings: Findings, protocol: Protocol, standing: Standing = UN
     shown = _released(findings, protocol, gate)
     figures = {name: svg(figure, name) for name, figure in _figures(shown, protocol).items()}
     exhibits = _exhibits(shown, protocol)
-    verdicts = _verdicts(shown["estimates"], shown["arms"], protocol)
+    verdicts = [
+        *seal_sentences(shown["seal"], protocol),
+        *_verdicts(shown["estimates"], shown["arms"], protocol),
+    ]
     facts = {
         "standing": standing,
         "design": design_in_words(protocol),
@@ -168,6 +179,7 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "balance": findings.balance,
         "sample_size": findings.sample_size,
         "propensity": findings.propensity,
+        "seal": findings.seal,
         "estimates": findings.comparison.estimates,
         "arms": findings.comparison.arms,
         "curves": main_rows(findings.comparison.curves),
@@ -175,6 +187,7 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "exits": by_what_they_count_as(findings.comparison.exits, protocol),
         "time_at_risk": findings.time_at_risk,
     }
+    tables |= subgroup_tables(findings.comparison)
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
     shown = {name: gate(table) for name, table in tables.items()}
@@ -210,7 +223,7 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
     figures["forest"] = forest_plot(
         shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names
     )
-    return figures
+    return figures | subgroup_figures(shown, protocol)
 
 
 def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
@@ -225,6 +238,7 @@ def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhib
         exits_table(shown["exits"], protocol),
         robustness_table(shown["robustness"], protocol),
         *definition_exhibits(shown, protocol),
+        *subgroup_exhibits(shown, protocol),
     ]
     return {exhibit.name: exhibit for exhibit in exhibits}
 

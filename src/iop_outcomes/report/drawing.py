@@ -30,6 +30,7 @@ SIGNED = FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−"))
 NAMES = {
     **{"intervention": "intervention", "comparator": "comparator"},
     **{"unadjusted": "Unadjusted", "iptw": "Weighted", "per_protocol": "Per protocol"},
+    **{"g_computation": "G-computation", "aipw": "AIPW", "tmle": "TMLE"},
     "clock": "Days since admission",
 }
 

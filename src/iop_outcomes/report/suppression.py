@@ -10,8 +10,10 @@ import pandas as pd
 
 from iop_outcomes.report.small_counts import is_small, with_complements
 from iop_outcomes.report.suppression_of_records import anonymity, broken_rules, ledger, missingness
+from iop_outcomes.report.suppression_of_subgroups import left_out, subgroups
 from iop_outcomes.report.suppression_of_time import time_at_risk
-from iop_outcomes.vocabulary import Arm, Method
+from iop_outcomes.report.suppression_of_weighting import balance, overlap, sample_size, seal
+from iop_outcomes.vocabulary import Estimand, Method
 
 
 def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -55,8 +57,11 @@ def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
     numbers = ["estimate", "std_error", "conf_low", "conf_high"]
     small = is_small(table["smallest_cell"], k)
     shown = table.drop(columns=["smallest_cell", "fewest_missing"])
-    # A risk that only one number of people can have tells how many are missing.
-    unweighted = table["method"].eq(str(Method.UNADJUSTED))
+    # A risk that only one number of people can have tells how many are missing. Among those whose
+    # own effect is averaged, weights leave an arm's risk as it is; and so does g-computation, but
+    # for its last digit, where the outcome hardly depends on the covariates.
+    unweighted = table["method"].isin([str(Method.UNADJUSTED), str(Method.G_COMPUTATION)])
+    unweighted |= table["estimand"].isin([str(Estimand.ATT), str(Estimand.ATC)])
     small |= unweighted & is_small(table["fewest_missing"], k)
     shown[numbers] = shown[numbers].mask(small)
     shown["verdict"] = shown["verdict"].mask(small)
@@ -101,12 +106,20 @@ def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
     shown["missing"] = table["missing"].astype("Int64").mask(missing)
     shown["people"] = table["people"].astype("Int64").mask(missing | is_small(table["people"], k))
     # People in both arms: their events less those of who entered are few people's.
-    clones = table["method"].eq(str(Method.PER_PROTOCOL))
-    shown[[*parts, "missing", "people"]] = shown[[*parts, "missing", "people"]].mask(clones)
+    beside = table["method"].eq(str(Method.PER_PROTOCOL)) | _of_fewer_people(table)
+    shown[[*parts, "missing", "people"]] = shown[[*parts, "missing", "people"]].mask(beside)
     few = is_small(table["events"], k) | is_small(table["people"] - table["events"], k)
     means = ["median_days", "restricted_mean_days", "restricted_mean_error"]
     shown[means] = shown[means].mask(few)
     return shown.astype(dict.fromkeys(parts, "Int64"))
+
+
+def _of_fewer_people(table: pd.DataFrame) -> pd.Series:
+    """Rows of an arm of whom some found no match or were trimmed: they less these are few."""
+    keys = [name for name in ("outcome", "definition", "arm") if name in table]
+    followed = (table["people"] + table["missing"]).astype("float64")
+    enrolled = followed.where(table["method"].eq(str(Method.UNADJUSTED)))
+    return followed < enrolled.groupby([table[key] for key in keys]).transform("max")
 
 
 def _definition_counts(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -162,9 +175,13 @@ def _agreement(table: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def _curves(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Steps wait until enough people stand behind them; tails with few at risk are cut."""
+    """Steps wait until enough people stand behind them; tails with few at risk are cut.
+
+    Where a weighting left out people of whom few had the event, or all but few, there is no curve.
+    """
     kept = []
-    for _, curve in table.groupby(["outcome", "method", "arm"], sort=False):
+    few = is_small(table.get("few_left_out", pd.Series(0, table.index)), k)
+    for _, curve in table[~few].groupby(["outcome", "method", "arm"], sort=False):
         told, steps = 0, []
         for row in curve[curve["at_risk"] >= k].itertuples():
             if row.day == 0 and row.events == 0:
@@ -184,7 +201,8 @@ def _curves(table: pd.DataFrame, k: int) -> pd.DataFrame:
         while steps and 0 < total - steps[-1][1] < k:
             steps.pop()
         kept += [index for index, _ in steps]
-    return table.loc[kept].drop(columns=["at_risk", "events"]).reset_index(drop=True)
+    shown = table.loc[kept].drop(columns=["at_risk", "events"])
+    return shown.drop(columns="few_left_out", errors="ignore").reset_index(drop=True)
 
 
 def _at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -201,59 +219,6 @@ def _at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
             else:
                 last = count
     return table.assign(at_risk=shown).drop(columns="enrolled")
-
-
-def _balance(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    shown = table.copy()
-    counted = table["level"].notna()
-    hidden_rows = pd.Series(False, index=table.index)
-    for arm in Arm:
-        people = table[f"people_{arm}"].astype("Int64")
-        hidden = pd.Series(False, index=table.index)
-        for _, levels in table[counted].groupby("covariate", sort=False):
-            count = people[levels.index].astype(int)
-            share = levels[f"value_{arm}"].sum()
-            if len(levels) == 1 and 0 < share < 1:
-                # "yes" alone: those without it are the rest of the arm.
-                rest = round(count.iloc[0] / share) - count.iloc[0]
-                hidden[levels.index] = bool(is_small(pd.Series([count.iloc[0], rest]), k).any())
-            else:
-                hidden[levels.index] = with_complements(count, k)
-        shown[f"people_{arm}"] = people.mask(hidden)
-        shown[f"value_{arm}"] = shown[f"value_{arm}"].mask(hidden)
-        hidden_rows |= hidden
-    # With one arm's share known, the standardised difference gives away the other's; and weighting
-    # makes one arm's share the other's.
-    linked = ["smd_before", "smd_after", *(f"weighted_value_{arm}" for arm in Arm)]
-    shown[linked] = shown[linked].mask(hidden_rows)
-    return shown
-
-
-def _sample_size(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    small = is_small(table["people"], k)
-    numbers = ["people", "effective", "largest_share"]
-    shown = table.astype({"people": "Int64"})
-    shown[numbers] = shown[numbers].mask(small)
-    return shown
-
-
-def _overlap(table: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Neighbouring bins are joined until each holds enough people or none."""
-    joined = []
-    for arm, bins in table.groupby("arm", sort=False):
-        rows: list[list] = []
-        columns = ["low", "high", "people", "weighted_share"]
-        for low, high, people, weight in bins[columns].itertuples(index=False):
-            if rows and (0 < rows[-1][2] < k):
-                rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
-            else:
-                rows.append([low, high, people, weight])
-        while len(rows) > 1 and 0 < rows[-1][2] < k:
-            low, high, people, weight = rows.pop()
-            rows[-1] = [rows[-1][0], high, rows[-1][2] + people, rows[-1][3] + weight]
-        total = sum(row[2] for row in rows)
-        joined += [(arm, low, high, people / total, weight) for low, high, people, weight in rows]
-    return pd.DataFrame(joined, columns=["arm", "low", "high", "share", "weighted_share"])
 
 
 def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -279,6 +244,10 @@ def _exits(table: pd.DataFrame, k: int) -> pd.DataFrame:
     numbers = ["people", "share", "weighted_share"]
     shown = table.astype({"people": "Int64"}).drop(columns="counts_as", errors="ignore")
     shown[numbers] = shown[numbers].mask(hidden)
+    if "left_out" in table.columns:
+        # Matched people weigh alike: of each share of their weight one could tell their number.
+        shown["weighted_share"] = shown["weighted_share"].mask(table["left_out"])
+        shown = shown.drop(columns="left_out")
     return shown
 
 
@@ -302,10 +271,13 @@ RULES: list[tuple[set[str], Rule]] = [
     ({"outcome", "first", "second", "kappa", "median_shift", "smallest_cell"}, _agreement),
     ({"outcome", "method", "arm", "day", "risk", "at_risk", "events"}, _curves),
     ({"outcome", "arm", "day", "at_risk", "enrolled"}, _at_risk),
-    ({"covariate", "level", "people_intervention", "people_comparator", "smd_before"}, _balance),
-    ({"arm", "people", "effective"}, _sample_size),
-    ({"arm", "low", "high", "people", "weighted_share"}, _overlap),
+    ({"covariate", "level", "people_intervention", "people_comparator", "smd_before"}, balance),
+    ({"arm", "people", "effective"}, sample_size),
+    ({"condition", "limit", "found", "holds", "smallest_cell"}, seal),
+    ({"arm", "low", "high", "people", "weighted_share"}, overlap),
     ({"arm", "level_of_care", "reason", "people"}, _exits),
     ({"outcome", "arm", "people", "missing", "person_days", "people_outside"}, time_at_risk),
+    ({"outcome", "covariate", "level", "interaction_p", "fewest_apart"}, subgroups),
+    ({"outcome", "cluster", "how", "whole", "effective_clusters"}, left_out),
     ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
 ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.effects_notes import estimators_note, numbers_needed_note
 from iop_outcomes.report.figures import balance_rows
 from iop_outcomes.report.wording import (
     HIDDEN,
@@ -81,8 +82,28 @@ def baseline_table(balance: Released, sample_size: Released, protocol: Protocol)
         "Characteristics at time zero, before and after weighting.",
         pd.DataFrame(rows)[order],
         "Counts with per cent, or means with standard deviations. SMD: standardised mean "
-        f"difference, over the pooled standard deviation before weighting. {hidden_note(protocol)}",
+        "difference, over the pooled standard deviation before weighting. "
+        f"{_who_weighs(size, names)}{hidden_note(protocol)}",
     )
+
+
+def _who_weighs(size: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Who could have entered either arm, and who does not count in the weighted columns."""
+    said = ""
+    for kind, words_of in (("trimmed", "trimmed"), ("unmatched", "without a match")):
+        if kind in size and not size[kind].eq(0).fillna(False).all():
+            people = [
+                f"{'some' if pd.isna(n) else count(n)} of {names[Arm(arm)]}"
+                for arm, n in size[kind].items()
+                if pd.isna(n) or n
+            ]
+            said += f"Left out of the weighted columns, {words_of}: {', '.join(people)}. "
+    if "equipoise" in size and size["equipoise"].notna().all():
+        shares = " and ".join(
+            f"{percent(size.loc[arm, 'equipoise'], 0)}% of {names[arm]}" for arm in Arm
+        )
+        said += f"Equipoise (preference score 0.3 to 0.7): {shares}. "
+    return said
 
 
 def _level(row: pd.Series, arm: Arm, kind: str) -> str:
@@ -118,7 +139,7 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
             row[label] = (
                 interval({**by_method.loc[str(method)], "measure": measure})
                 if str(method) in by_method.index
-                else HIDDEN
+                else _without(method, str(measure))
             )
         if truth is not None:
             row["Planted truth"] = _planted(truth, outcome, str(measure), protocol)
@@ -134,10 +155,17 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
             " Mean days are days before the outcome, up to the horizon; who can no longer have it "
             "(a competing event) counts as free of it to the end."
         )
-    note += methods_note(protocol)
+    note += methods_note(protocol) + estimators_note(protocol)
+    note += numbers_needed_note(estimates, protocol)
     if truth is not None:
         note += " Planted truth: what the simulation was built to have, for the last column."
     return Exhibit("effects", "Effects on every outcome.", pd.DataFrame(rows), note)
+
+
+def _without(method: Method, measure: str) -> str:
+    """What stands where there is no estimate: nothing, if the method never makes this one."""
+    beside = method in (Method.G_COMPUTATION, Method.AIPW, Method.TMLE)
+    return "" if beside and measure == Measure.RMST_DIFFERENCE else HIDDEN
 
 
 def _planted(truth: Released, outcome: Outcome, measure: str, protocol: Protocol) -> str:

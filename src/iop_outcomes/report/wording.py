@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from iop_outcomes.protocol.analysis_plan import Weighting
 from iop_outcomes.protocol.immortal_time import Timing
 from iop_outcomes.protocol.specification import Margin, Outcome, Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
@@ -37,9 +38,18 @@ CAVEAT = {
     "differ in them.",
 }
 METHOD = {
-    StrategyKind.INITIATE: {Method.UNADJUSTED: "Unadjusted", Method.IPTW: "Weighted"},
+    StrategyKind.INITIATE: {
+        Method.UNADJUSTED: "Unadjusted",
+        Method.G_COMPUTATION: "G-computation",
+        Method.AIPW: "AIPW",
+        Method.TMLE: "TMLE",
+        Method.IPTW: "Weighted",
+    },
     StrategyKind.SUSTAINED: {
         Method.UNADJUSTED: "As started, unadjusted",
+        Method.G_COMPUTATION: "As started, g-computation",
+        Method.AIPW: "As started, AIPW",
+        Method.TMLE: "As started, TMLE",
         Method.IPTW: "As started, weighted",
         Method.PER_PROTOCOL: "While sustained, weighted",
     },
@@ -55,6 +65,7 @@ MEASURE = {
     Measure.RISK_COMPARATOR: "Risk, {comparator}",
     Measure.RISK_DIFFERENCE: "Risk difference, percentage points",
     Measure.RISK_RATIO: "Risk ratio",
+    Measure.ODDS_RATIO: "Odds ratio",
     Measure.RMST_DIFFERENCE: "Difference in mean days before it (RMST)",
 }
 VERDICT = {
@@ -129,9 +140,20 @@ def percent(share: Any, decimals: int = 1) -> str:
     return HIDDEN if pd.isna(share) else number(100 * float(share), decimals)
 
 
+def p_value(value: Any) -> str:
+    """A p-value to three decimals; a dash where it is hidden.
+
+    Examples
+    --------
+    >>> p_value(0.0421), p_value(0.0001), p_value(None)
+    ('0.042', '<0.001', '–')
+    """
+    return "<0.001" if not pd.isna(value) and value < 0.0005 else number(value, 3)
+
+
 def scaled(value: Any, measure: str) -> str:
     """An estimate as the tables print it: risks in per cent, ratios and days as they are."""
-    if measure == Measure.RISK_RATIO:
+    if measure in (Measure.RISK_RATIO, Measure.ODDS_RATIO):
         return number(value, 2)
     return number(value) if measure == Measure.RMST_DIFFERENCE else percent(value)
 
@@ -146,7 +168,17 @@ def interval(row: Mapping[str, Any]) -> str:
 
 def population(protocol: Protocol) -> str:
     """Whom the protocol's estimand averages over, in words."""
-    return POPULATION[protocol.estimand].format(**spelling(protocol))
+    names, plan = spelling(protocol), protocol.analysis
+    said = POPULATION[protocol.estimand].format(**names)
+    if plan.limits.trim is not None:
+        low, high = (percent(share) for share in (plan.limits.trim, 1 - plan.limits.trim))
+        said += (
+            f", of whom only those count whose probability of entering {names['intervention']} "
+            f"was between {low}% and {high}%"
+        )
+    if plan.weighting is Weighting.NEAREST_NEIGHBOURS:
+        said += ", of whom only those count who found a match in the other arm"
+    return said
 
 
 def spelling(protocol: Protocol) -> dict[str, str]:

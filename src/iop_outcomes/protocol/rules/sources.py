@@ -50,6 +50,8 @@ def sight(source: Mapping[str, Any]) -> Sight:
             return Sight(EXITS, dated=False)
         case "table":
             return Sight(_described(source) | {str(source.get("exit_reason"))} & EXITS)
+        case "data frame":
+            return Sight(_described(source))
         case "trial":
             return Sight(_described(source) | {str(ExitReason.NOT_RECORDED)})
         case "site_export" if isinstance(source.get("tables"), Mapping):

@@ -18,6 +18,7 @@ from iop_outcomes.statistics.effects.risks import (
     arm_weights,
     augmented_mean,
     checked_arms,
+    known_arms,
     target_population,
 )
 from iop_outcomes.statistics.estimating_equations import EstimatedWeights
@@ -85,6 +86,7 @@ def augmented_risks(
     estimand: Estimand,
     *,
     weight: ArrayLike | None = None,
+    known: ArrayLike | None = None,
     normalised: bool = False,
 ) -> Risks:
     r"""Augmented inverse probability weighting (AIPW).
@@ -108,9 +110,13 @@ def augmented_risks(
         Whose risks are estimated.
     weight
         How much each person counts, such as membership in a subgroup; one if absent. Shape (n,).
+    known
+        True where the outcome is known; everyone if absent. Others count in the population, with
+        their predictions, and add no residual. Shape (n,).
     normalised
         Divide the residuals' sum by the sum of the weights (Hajek) rather than by the size of the
-        target population; steadier when weights are large.
+        target population; steadier when weights are large, and needed where outcomes are unknown,
+        or their share of the residuals would count as nothing.
 
     Raises
     ------
@@ -137,9 +143,9 @@ def augmented_risks(
     >>> round(augmented_risks(outcome, treated, coin, exact, Estimand.ATE).intervention, 12)
     0.3
     """
-    y, a, s = checked_arms(outcome, treated, weight)
+    y, a, s, seen = known_arms(outcome, treated, weight, known)
     target = target_population(a, propensity, estimand, s)
-    weights = arm_weights(a, propensity, estimand, s)
+    weights = arm_weights(a, propensity, estimand, seen)
     means, influences = [], []
     for side, arm in zip((predicted.intervention, predicted.comparator), weights, strict=True):
         mean, own, by_propensity, by_outcome = augmented_mean(y, side, target, arm, normalised)

@@ -243,6 +243,25 @@ def checked_arms(
     return y, a, s
 
 
+def known_arms(
+    outcome: ArrayLike, treated: ArrayLike, weight: ArrayLike | None, known: ArrayLike | None
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Outcome, arm, and how much each person counts in the population and among the outcomes.
+
+    Raises
+    ------
+    CohortError
+        As `checked_arms`, of the people whose outcome is known.
+    """
+    if known is None:
+        y, a, s = checked_arms(outcome, treated, weight)
+        return y, a, s, s
+    k = np.asarray(known, bool)
+    s = np.ones(k.size) if weight is None else np.asarray(weight, float)
+    y, a, seen = checked_arms(np.where(k, np.asarray(outcome, float), 0.0), treated, s * k)
+    return y, a, s, seen
+
+
 def _require_inside(probability: NDArray) -> None:
     if not ((probability > 0) & (probability < 1)).all():
         raise PositivityError(

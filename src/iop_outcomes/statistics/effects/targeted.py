@@ -11,7 +11,7 @@ from iop_outcomes.statistics.effects.risks import (
     Propensity,
     Risks,
     arm_weights,
-    checked_arms,
+    known_arms,
     target_population,
 )
 from iop_outcomes.vocabulary import Estimand
@@ -29,6 +29,7 @@ def targeted_risks(
     *,
     bounds: tuple[float, float] = (0.0, 1.0),
     weight: ArrayLike | None = None,
+    known: ArrayLike | None = None,
 ) -> Risks:
     r"""Targeted minimum loss estimation (TMLE) with a logistic fluctuation an arm.
 
@@ -56,6 +57,9 @@ def targeted_risks(
         Least and largest possible outcome.
     weight
         How much each person counts, such as membership in a subgroup; one if absent. Shape (n,).
+    known
+        True where the outcome is known; everyone if absent. Others count in the population, with
+        their predictions, and add no residual. Shape (n,).
 
     Raises
     ------
@@ -78,16 +82,16 @@ def targeted_risks(
     >>> round(targeted_risks(outcome, treated, coin, half, Estimand.ATE).comparator, 12)
     0.25
     """
-    y, a, s = checked_arms(outcome, treated, weight)
+    y, a, s, seen = known_arms(outcome, treated, weight, known)
     low, width = bounds[0], bounds[1] - bounds[0]
-    y = (y - low) / width
+    y = np.where(seen > 0, (y - low) / width, 0.0)
     if (y < 0).any() or (y > 1).any():
         raise CohortError(
             f"some outcomes lie outside {bounds[0]:g} to {bounds[1]:g}, the bounds of the "
             "fluctuation; give the least and the largest possible outcome"
         )
     target = target_population(a, propensity, estimand, s)
-    weights = arm_weights(a, propensity, estimand, s)
+    weights = arm_weights(a, propensity, estimand, seen)
     means, influences = [], []
     for side, arm in zip((predicted.intervention, predicted.comparator), weights, strict=True):
         moved = Estimated((side.value - low) / width, side.gradient / width)

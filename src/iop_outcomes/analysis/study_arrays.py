@@ -1,0 +1,78 @@
+"""Cohort, weights and protocol as arrays, in the order of the people."""
+
+from functools import cached_property
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from iop_outcomes.analysis.design import design
+from iop_outcomes.analysis.entry_weights import entry_weights
+from iop_outcomes.analysis.weighting import Weighting
+from iop_outcomes.analysis.weighting_plan import strength_of
+from iop_outcomes.cohort.assembly import Cohort
+from iop_outcomes.errors import CohortError, ProtocolError
+from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.statistics.effects.risks import Propensity, estimated_propensity
+
+
+class StudyArrays:
+    """Everything about the people that no outcome changes.
+
+    Attributes
+    ----------
+    people
+        `Cohort.persons` with their weights.
+    baseline
+        Columns of the covariates, the first of ones. Shape (people, columns).
+    covariates
+        Names of the variables that these columns are made of.
+    entry
+        In which arm people are, and the weights of entering it.
+    cluster
+        Whose outcomes are alike, as numbers; None if people are independent. Shape (people,).
+    protocol, arms_followed
+        The protocol, and `Cohort.arms_followed`.
+    """
+
+    def __init__(self, cohort: Cohort, weighting: Weighting, protocol: Protocol):
+        self.people = cohort.persons.merge(weighting.weights, on="person_id", validate="one_to_one")
+        if len(self.people) != len(cohort.persons):
+            raise CohortError(
+                "the weights are not of the people of this cohort; weight the cohort again"
+            )
+        self.protocol, self.arms_followed = protocol, cohort.arms_followed
+        self._follow_up = cohort.follow_up
+        model = design(self.people, protocol.analysis.covariates)
+        self.baseline, self.covariates = model.columns, model.covariates
+        strength = strength_of(weighting.plan, protocol)
+        self.entry = entry_weights(self.people, model, protocol, strength)
+        self.cluster = self._cluster()
+
+    @cached_property
+    def outcome_columns(self) -> NDArray:
+        """Columns of the outcome models, the first of ones. Shape (people, columns)."""
+        terms = self.protocol.analysis.outcome_model
+        if not terms:
+            return self.baseline
+        return design(self.people, terms, "protocol.analysis.outcome_model").columns
+
+    @cached_property
+    def propensity(self) -> Propensity:
+        """The probability of entering the intervention, with what estimating it adds."""
+        probability = self.people["propensity"].to_numpy(float)
+        return estimated_propensity(self.entry.treated, probability, self.baseline)
+
+    def ends(self, outcome: Outcome) -> pd.DataFrame:
+        """Follow-up of an outcome, in the order of the people."""
+        rows = self._follow_up[self._follow_up["outcome"] == outcome.name]
+        return self.people[["person_id"]].merge(rows, on="person_id", validate="one_to_one")
+
+    def _cluster(self) -> NDArray | None:
+        name = self.protocol.analysis.cluster
+        if name is None:
+            return None
+        if name not in self.people or self.people[name].isna().any():
+            raise ProtocolError(
+                f"protocol.analysis.cluster: `{name}` is not recorded for everyone in the cohort"
+            )
+        return self.people[name].factorize()[0]  # numbers: they are sorted a thousand times

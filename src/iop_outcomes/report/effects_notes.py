@@ -1,0 +1,48 @@
+"""What stands below the table of effects."""
+
+from iop_outcomes.analysis.estimates import main_rows
+from iop_outcomes.protocol.analysis_plan import Estimator
+from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.time_zero import Clock
+from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.wording import spelling, when, words
+from iop_outcomes.statistics.effects.effect_measures import number_needed_to_treat
+from iop_outcomes.vocabulary import Estimand, Measure
+
+
+def estimators_note(protocol: Protocol) -> str:
+    """What the estimators beside the weighted one are; nothing if none was asked for."""
+    asked, said = protocol.analysis.estimators, ""
+    if Estimator.G_COMPUTATION in asked:
+        said += (
+            " G-computation: the outcome is predicted for everyone under both arms, and averaged."
+        )
+    both = [
+        each.upper() for each in Estimator if each in asked and each is not Estimator.G_COMPUTATION
+    ]
+    if both:
+        said += f" {' and '.join(both)}: such predictions, corrected by weighted residuals; "
+        said += (
+            "for this population, which is made of the propensity score, only as right as that "
+            "score is."
+            if protocol.estimand in (Estimand.ATO, Estimand.ATM)
+            else "right if the predictions are or the propensity score is (doubly robust)."
+        )
+    return said
+
+
+def numbers_needed_note(estimates: Released, protocol: Protocol) -> str:
+    """Numbers needed to treat, of the risk differences as they are shown."""
+    outcomes, names = {each.name: each for each in protocol.outcomes}, spelling(protocol)
+    table = estimates.table
+    shown = main_rows(table[table["measure"] == str(Measure.RISK_DIFFERENCE)])
+    told = []
+    for row in shown.dropna(subset="estimate").to_dict("records"):
+        outcome = outcomes[row["outcome"]]
+        if outcome.clock is not Clock.EXIT:  # which says nothing of an effect
+            limits = (row[column] for column in ("estimate", "conf_low", "conf_high"))
+            needed = number_needed_to_treat(*limits, outcome.better).phrase()
+            told.append(f"{words(outcome.name, names)} {when(outcome)} {needed}")
+    if not told:
+        return ""
+    return f" Number needed to treat, to benefit (NNTB) or to harm (NNTH): {'; '.join(told)}."
