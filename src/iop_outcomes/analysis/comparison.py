@@ -15,10 +15,11 @@ from iop_outcomes.analysis.subgroups import subgroups
 from iop_outcomes.analysis.weighting import Weighting
 from iop_outcomes.cohort.assembly import Cohort
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.quiet_tables import QuietTables
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(QuietTables):
     """The effects.
 
     Attributes

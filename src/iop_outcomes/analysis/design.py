@@ -1,6 +1,7 @@
 """The people as arrays: who is in which arm, and the columns of the propensity model."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,11 +31,14 @@ class Design:
         Columns of the propensity model with its intercept. Shape (n, columns).
     covariates
         The recorded variables that the model uses, in its order.
+    names
+        What each column is made of, without its levels: a level that few have tells of them.
     """
 
     treated: NDArray
     columns: NDArray
     covariates: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def design(persons: pd.DataFrame, terms: Sequence[str], where: str = WHERE) -> Design:
@@ -77,10 +81,12 @@ def design(persons: pd.DataFrame, terms: Sequence[str], where: str = WHERE) -> D
     columns = matrix.to_numpy(float)
     # Less their means, the columns know nothing of the intercept, which is nobody's covariate.
     others = columns[:, 1:] - columns[:, 1:].mean(axis=0)
-    repeated = [matrix.columns[column + 1] for column in dependent_columns(others)]
+    names = tuple(re.sub(r"\[[^]]*\]", "", str(name)) for name in matrix.columns)
+    repeated = sorted({names[column + 1] for column in dependent_columns(others)})
     if repeated:
         raise ProtocolError(f"{where}: {repeated} follow from the other terms; drop what repeats")
-    return Design(persons["arm"].eq(str(Arm.INTERVENTION)).to_numpy(bool), columns, covariates)
+    treated = persons["arm"].eq(str(Arm.INTERVENTION)).to_numpy(bool)
+    return Design(treated, columns, covariates, names)
 
 
 def recorded(values: pd.Series) -> pd.Series:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from iop_outcomes.analysis.design import Design
+from iop_outcomes.analysis.design import WHERE, Design
+from iop_outcomes.errors import PositivityError
 from iop_outcomes.protocol.analysis_plan import AnalysisPlan, PropensityModel, PropensityPlan
 from iop_outcomes.statistics.weighting.propensity import (
     MaximumLikelihood,
@@ -14,6 +15,7 @@ from iop_outcomes.statistics.weighting.propensity import (
 )
 from iop_outcomes.statistics.weighting.propensity import PropensityModel as Learner
 from iop_outcomes.statistics.weighting.propensity_models import BoostedTrees, Lasso, Ridge
+from iop_outcomes.statistics.weighting.regression_design import separating_columns
 from iop_outcomes.statistics.weighting.trimming import trim_symmetrically
 
 
@@ -45,7 +47,10 @@ def propensity_score(model: Design, plan: AnalysisPlan) -> PropensityScore:
     PositivityError
         Some kinds of people only ever enter one arm, or trimming leaves an arm empty.
     """
-    fit = learner(plan.propensity).fit(model.treated, model.columns)
+    try:
+        fit = learner(plan.propensity).fit(model.treated, model.columns)
+    except PositivityError as error:
+        raise _named(error, model) from None
     kept = np.ones(model.treated.size, bool)
     if plan.limits.trim is None:
         return PropensityScore(fit.probability, kept, fit.strength)
@@ -54,6 +59,18 @@ def propensity_score(model: Design, plan: AnalysisPlan) -> PropensityScore:
     probability = fit.probability.copy()
     probability[kept] = again.probability
     return PropensityScore(probability, kept, again.strength)
+
+
+def _named(error: PositivityError, model: Design) -> PositivityError:
+    """The same error, saying which covariates separate the arms where single ones do."""
+    columns = separating_columns(model.treated, model.columns)
+    alone = sorted({model.names[column] for column in columns})
+    if not alone:
+        return error
+    return PositivityError(
+        f"{WHERE}: {alone} separate the arms: some kinds of people only ever enter one of them; "
+        "narrow eligibility to people who could have entered either, or drop the covariate"
+    )
 
 
 def _fit_among(model: Design, kept: NDArray, plan: PropensityPlan) -> PropensityFit:

@@ -12,11 +12,12 @@ from iop_outcomes.cohort.assembly import assemble_cohort
 from iop_outcomes.errors import StudyError
 from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.quiet_tables import QuietTables
 from iop_outcomes.records.schema import Records
 
 
-@dataclass(frozen=True)
-class Robustness:
+@dataclass(frozen=True, repr=False)
+class Robustness(QuietTables):
     """Whether the answer hangs on a choice.
 
     Attributes

@@ -17,12 +17,16 @@ from iop_outcomes.analysis.design import design
 from iop_outcomes.analysis.propensity_score import PropensityScore, propensity_score
 from iop_outcomes.analysis.seal import seal_table
 from iop_outcomes.analysis.weighting_plan import plan_table
+from iop_outcomes.errors import PositivityError
 from iop_outcomes.protocol.specification import Protocol
-from iop_outcomes.vocabulary import Arm
+from iop_outcomes.quiet_tables import QuietTables
+from iop_outcomes.vocabulary import Arm, Estimand
+
+ONE_PERSON, FEW = 0.25, 20
 
 
-@dataclass(frozen=True)
-class Weighting:
+@dataclass(frozen=True, repr=False)
+class Weighting(QuietTables):
     """Weights and the evidence that they work.
 
     Attributes
@@ -66,7 +70,7 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
     Raises
     ------
     PositivityError
-        Some kinds of people only ever enter one arm.
+        Some kinds of people only ever enter one arm, or the weights rest on one person.
     ProtocolError, CohortError
         The covariates cannot be used (see `design`), or nobody finds a match.
     """
@@ -77,6 +81,7 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
     in_arm = {Arm.INTERVENTION: model.treated, Arm.COMPARATOR: ~model.treated}
     balance = balance_table(persons, model.covariates, in_arm, weight)
     sizes = sample_size_table(in_arm, weight, propensity, score.kept)
+    _require_many(sizes, protocol)
     return Weighting(
         weights=weights_table(persons, score, made),
         balance=balance,
@@ -85,6 +90,22 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
         plan=plan_table(protocol, score.strength),
         seal=seal_table(balance, sizes, protocol.analysis.seal),
     )
+
+
+def _require_many(sizes: pd.DataFrame, protocol: Protocol) -> None:
+    """Refuse weights that rest on one person: no interval holds for them, and all would see whom.
+
+    Arms of a few people, where one is a large share without any weighting, are let pass.
+    """
+    for size in sizes.itertuples():
+        if size.people >= FEW and size.largest_share > ONE_PERSON:
+            other = protocol.estimand is not Estimand.ATO
+            raise PositivityError(
+                f"the weights of the {size.arm} arm rest on few of its {size.people} people: one "
+                f"carries {size.largest_share:.0%} of them (effective number {size.effective:.1f})"
+                f"; {f'write `estimand: {Estimand.ATO}`, ' * other}set protocol.analysis.limits, "
+                "or narrow eligibility to people who could have entered either"
+            )
 
 
 def weights_table(persons: pd.DataFrame, score: PropensityScore, made: ArmWeights) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from iop_outcomes.protocol.execution import refuse_unexecuted
 from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.time_zero import Moment
+from iop_outcomes.quiet_tables import QuietTables
 from iop_outcomes.records.schema import PERSONS, Records
 from iop_outcomes.vocabulary import NO_EXIT, Status
 
@@ -36,8 +37,8 @@ CANDIDATES = {
 ADMINISTRATIVE = ("stay_id", "person_row", "start_day", "first_observed_day")
 
 
-@dataclass(frozen=True)
-class Cohort:
+@dataclass(frozen=True, repr=False)
+class Cohort(QuietTables):
     """Everyone compared.
 
     Attributes

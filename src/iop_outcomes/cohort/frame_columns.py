@@ -13,6 +13,7 @@ from iop_outcomes.errors import CohortError, ProtocolError
 Codes = Hashable | Collection[Hashable]
 WHERE = "cohort_from_frame"
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+MANY_NUMBERS = 10  # beyond which they are no codes of a covariate with levels
 SHOWN = 20  # names of columns that a complaint lists
 
 
@@ -93,13 +94,14 @@ def known_at_entry(values: pd.Series, place: str) -> pd.Series:
     Raises
     ------
     CohortError
-        It holds dates, or numbers without end.
+        It holds dates, numbers without end, or words among numbers.
     """
     if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
         raise CohortError(
             f"{WHERE}.{place}: `{values.name}` holds dates, which no model can use; make it a "
             "number of days"
         )
+    _refuse_mixed(values, place)
     if values.dtype == object:
         held = pd.api.types.infer_dtype(values, skipna=True)
         if held in NUMBERS:
@@ -114,3 +116,17 @@ def known_at_entry(values: pd.Series, place: str) -> pd.Series:
                 "people; mend it, or empty it where it is not known"
             )
     return values
+
+
+def _refuse_mixed(values: pd.Series, place: str) -> None:
+    """Words among many numbers are gaps that somebody wrote out, not levels of a covariate."""
+    if not (pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)):
+        return
+    held = values.dropna()
+    numbers = pd.to_numeric(held, errors="coerce")
+    words = int(numbers.isna().sum())
+    if words and numbers.nunique() > MANY_NUMBERS:
+        raise CohortError(
+            f"{WHERE}.{place}: `{values.name}` holds numbers, and something else for {words} of "
+            f"{len(values)} people; empty it where it is not known, and make it numbers"
+        )

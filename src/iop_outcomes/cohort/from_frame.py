@@ -21,14 +21,15 @@ from iop_outcomes.errors import ProtocolError
 from iop_outcomes.protocol.parsing import parse_protocol
 from iop_outcomes.protocol.rules.columns import variables
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.quiet_tables import QuietTables
 
 # Columns that the cohort and its weights make: a covariate of such a name would be lost among them.
 TAKEN = ("person_id", "arm", "index_day", "propensity", "weight")
 CONSTANTS = {"True", "False", "None"}
 
 
-@dataclass(frozen=True)
-class FrameStudy:
+@dataclass(frozen=True, repr=False)
+class FrameStudy(QuietTables):
     """A data frame as the road from `weight_cohort` on takes it.
 
     Attributes

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from iop_outcomes.errors import RecordsError
+from iop_outcomes.quiet_tables import QuietTables
 from iop_outcomes.records.accounts import (
     ANONYMITY,
     BROKEN_RULES,
@@ -134,8 +135,8 @@ def empty_table(name: str) -> pd.DataFrame:
     return conform(name, pd.DataFrame(columns=list(TABLES[name])))
 
 
-@dataclass(frozen=True)
-class Records:
+@dataclass(frozen=True, repr=False)
+class Records(QuietTables):
     """Validated tables; to hold one is to know that every row passed its contract.
 
     Attributes

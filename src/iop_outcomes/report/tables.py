@@ -98,6 +98,12 @@ def _who_weighs(size: pd.DataFrame, names: Mapping[str, str]) -> str:
                 if pd.isna(n) or n
             ]
             said += f"Left out of the weighted columns, {words_of}: {', '.join(people)}. "
+    few = [names[Arm(arm)] for arm in size.index[size["effective"] < size["people"] / 3]]
+    if few:
+        said += (
+            f"Few people carry much of the weight in {' and in '.join(few)} (effective n below a "
+            "third): intervals may be too narrow. "
+        )
     if "equipoise" in size and size["equipoise"].notna().all():
         shares = " and ".join(
             f"{percent(size.loc[arm, 'equipoise'], 0)}% of {names[arm]}" for arm in Arm
