@@ -31,7 +31,7 @@ def test_weights_that_rest_on_one_person_are_refused():
     with pytest.raises(
         PositivityError,
         match=r"^the weights of the comparator arm rest on few of its \d+ people: one carries \d+% "
-        r"of them \(effective number \d+\.\d\); write `estimand: ATO`, set protocol.analysis.limits",
+        r"of them \(effective number \d+\.\d\); write `estimand: ATO`, set protocol",
     ):
         weighted(study(frame(shift=2.5), estimand="ATT"))
 
