@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iop_outcomes.cohort.defined_outcomes import defined_outcome
     from iop_outcomes.cohort.episodes import build_episodes
     from iop_outcomes.cohort.frame_outcomes import Binary, TimeToEvent
+    from iop_outcomes.cohort.frame_scores import Continuous
     from iop_outcomes.cohort.from_frame import FrameStudy, cohort_from_frame
     from iop_outcomes.errors import StudyError
     from iop_outcomes.protocol.definitions.reading import read_definitions
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 # Where each public name lives. Fetched on first use, so that importing the package is quick.
 _HOME = {
     "Binary": "cohort.frame_outcomes",
+    "Continuous": "cohort.frame_scores",
     "Cohort": "cohort.assembly",
     "Comparison": "analysis.comparison",
     "Estimate": "analysis.estimates",
@@ -83,6 +85,7 @@ __all__ = [
     "Binary",
     "Cohort",
     "Comparison",
+    "Continuous",
     "Estimate",
     "FrameStudy",
     "Protocol",

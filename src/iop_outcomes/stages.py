@@ -127,7 +127,7 @@ def report(study: Study) -> None:
         **{name: data.table("cohort", name) for name in ("attrition", "agreement", "time_at_risk")},
         **{
             name: data.table("weighting", name)
-            for name in ("balance", "sample_size", "propensity", "seal")
+            for name in ("balance", "sample_size", "propensity", "seal", "clusters")
         },
         comparison=data.read("comparison", Comparison),
         robustness=data.read("robustness", Robustness),

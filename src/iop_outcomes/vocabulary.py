@@ -106,6 +106,9 @@ class Measure(StrEnum):
     RISK_RATIO = "risk_ratio"
     ODDS_RATIO = "odds_ratio"  # of the two risks: marginal, not of a regression
     RMST_DIFFERENCE = "rmst_difference"
+    MEAN_INTERVENTION = "mean_intervention"  # of outcomes that are a score
+    MEAN_COMPARATOR = "mean_comparator"
+    MEAN_DIFFERENCE = "mean_difference"
 
 
 class Method(StrEnum):

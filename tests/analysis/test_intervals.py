@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from iop_outcomes.analysis.comparison import effects
-from iop_outcomes.analysis.outcome_analysis import risk_limits
+from iop_outcomes.analysis.precision import risk_limits
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.statistics.noninferiority import noninferiority
 from iop_outcomes.vocabulary import Direction

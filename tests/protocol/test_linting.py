@@ -532,6 +532,19 @@ def test_what_becomes_of_the_dead_is_not_asked_of_a_definition_which_says_so_its
     assert found(composite) == set()
 
 
+# ---------------------------------------------------------------- scores
+
+
+@pytest.mark.parametrize(
+    ("source", "severity"),
+    [({"kind": "teds_d", "files": ["a.csv"]}, {"error"}), ({"kind": "site_export"}, set())],
+)
+def test_a_score_asked_of_a_source_without_scores_is_an_error(found, source, severity):
+    score = {"definition": "PHQ-9", "score": {"instrument": "phq9", "days": [150, 210]}}
+    said = found({"source": source, "outcomes.depression": score})
+    assert {s for rule, s, _ in said if rule == "score-the-source-cannot-show"} == severity
+
+
 # ---------------------------------------------------------------- clocks
 
 

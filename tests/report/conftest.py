@@ -73,6 +73,7 @@ def findings(records, protocol, root):
         balance=weighting.balance,
         sample_size=weighting.sample_size,
         propensity=weighting.propensity,
+        clusters=weighting.clusters,
         robustness=compare_alternatives(records, {name: alternatives[name] for name in two}),
         **{name: said[name] for name in ("ledger", "broken_rules", "missingness", "anonymity")},
         provenance=pd.DataFrame({"file": ["persons.csv"], "rows": [4000], "sha256": ["3f"]}),

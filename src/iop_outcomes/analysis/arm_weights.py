@@ -14,8 +14,15 @@ from scipy.sparse.csgraph import connected_components
 from iop_outcomes.analysis.design import Design, recorded
 from iop_outcomes.analysis.propensity_score import PropensityScore, columns_among
 from iop_outcomes.errors import CohortError, ProtocolError
-from iop_outcomes.protocol.analysis_plan import MatchingPlan, Weighting, WeightLimits
+from iop_outcomes.protocol.analysis_plan import (
+    AnalysisPlan,
+    ClusterTerms,
+    MatchingPlan,
+    Weighting,
+    WeightLimits,
+)
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.statistics.clusters.within_clusters import within_cluster_weights
 from iop_outcomes.statistics.estimating_equations import EstimatedWeights
 from iop_outcomes.statistics.matching.matched_sets import Matching
 from iop_outcomes.statistics.matching.matching_sample import (
@@ -92,13 +99,23 @@ def _weights(
             ratio=asked.ratio,
             replacement=asked.replacement,
             caliper=None if asked.caliper is None else Caliper(asked.caliper),
-            stratum=_strata(people, asked.exact),
+            stratum=_strata(people, _shared(asked.exact, plan)),
         )
         return ArmWeights(matched.weight, _matched_sets(matched), nobody)
     if plan.weighting is Weighting.SUBCLASSES:
         many = plan.subclasses or SUBCLASSES
         return ArmWeights(subclassification(treated, e, estimand, many).weight, None, nobody)
-    return ArmWeights(balancing_weights(treated, e, estimand), None, nobody)
+    weight = balancing_weights(treated, e, estimand)
+    if plan.propensity.clusters is ClusterTerms.WITHIN:
+        cluster = model.compared_within[kept]
+        weight = within_cluster_weights(treated, weight, cluster, estimand).weight
+    return ArmWeights(weight, None, nobody)
+
+
+def _shared(exact: tuple[str, ...], plan: AnalysisPlan) -> tuple[str, ...]:
+    """What neighbours share: within clusters the cluster too."""
+    within = plan.propensity.clusters is ClusterTerms.WITHIN
+    return tuple(dict.fromkeys((*exact, str(plan.cluster)))) if within else exact
 
 
 def _strata(people: pd.DataFrame, exact: tuple[str, ...]) -> NDArray | None:

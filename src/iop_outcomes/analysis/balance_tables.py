@@ -104,9 +104,9 @@ def _smd(value: NDArray, in_arm: InArm, weight: NDArray) -> dict[str, float]:
 
 
 def sample_size_table(
-    in_arm: InArm, weight: NDArray, propensity: NDArray, kept: NDArray
+    in_arm: InArm, weight: NDArray, propensity: NDArray, kept: NDArray, one_armed: NDArray
 ) -> pd.DataFrame:
-    """One row per arm; see `Weighting.sample_size`. `kept` are those who were not trimmed."""
+    """One row per arm; see `Weighting.sample_size`. `kept` are neither trimmed nor `one_armed`."""
     treated, among = in_arm[Arm.INTERVENTION], propensity[kept]
     preference = np.full(weight.size, np.nan)
     preference[kept] = preference_score(treated[kept], among)
@@ -120,7 +120,8 @@ def sample_size_table(
                 "people": int(who.sum()),
                 "effective": effective_sample_size(weight[who]),
                 "largest_share": float(weight[who].max() / weight[who].sum()),
-                "trimmed": int((who & ~kept).sum()),
+                "trimmed": int((who & ~kept & ~one_armed).sum()),
+                "one_armed": int((who & one_armed).sum()),
                 "unmatched": int((stays & (weight == 0)).sum()),
                 "in_equipoise": int(either[who].sum()),
                 "equipoise": float(either[stays].mean()),
@@ -129,11 +130,11 @@ def sample_size_table(
     return pd.DataFrame(rows).assign(
         overlap_before=overlap_coefficient(among, treated[kept]),
         overlap_after=overlap_coefficient(among, treated[kept], weight[kept]),
-        smallest_level=_smallest_level(among, treated[kept]),
+        smallest_level=smallest_level(among, treated[kept]),
     )
 
 
-def _smallest_level(propensity: NDArray, treated: NDArray) -> int:
+def smallest_level(propensity: NDArray, treated: NDArray) -> int:
     """Of a propensity with few values, the fewest people of an arm who share one."""
     levels, member = np.unique(propensity, return_inverse=True)
     people = np.bincount(2 * member + treated) if levels.size <= 20 else np.array([treated.size])

@@ -33,12 +33,15 @@ class Design:
         The recorded variables that the model uses, in its order.
     names
         What each column is made of, without its levels: a level that few have tells of them.
+    compared_within
+        Clusters within which people are compared; None if across all. Shape (n,).
     """
 
     treated: NDArray
     columns: NDArray
     covariates: tuple[str, ...]
     names: tuple[str, ...]
+    compared_within: NDArray | None = None
 
 
 def design(persons: pd.DataFrame, terms: Sequence[str], where: str = WHERE) -> Design:

@@ -10,10 +10,13 @@ from iop_outcomes.analysis.arm_weights import ArmWeights, arm_weights, require_s
 from iop_outcomes.analysis.design import Design
 from iop_outcomes.analysis.propensity_score import PropensityScore, columns_among, learner
 from iop_outcomes.errors import CohortError
-from iop_outcomes.protocol.analysis_plan import PropensityModel, Weighting
+from iop_outcomes.protocol.analysis_plan import ClusterTerms, PropensityModel, Weighting
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.standard_errors import WeightsTakenAs
+from iop_outcomes.statistics.clusters.within_clusters import within_cluster_weights
 from iop_outcomes.statistics.estimating_equations import EstimatedWeights, estimated_weights
 from iop_outcomes.statistics.weighting.propensity import fitted_weights
+from iop_outcomes.statistics.weighting.weights import balancing_weights
 
 STACKED = "stacked estimating equations"
 KNOWN = "weights taken as known"
@@ -72,7 +75,7 @@ def entry_weights(
     Parameters
     ----------
     people
-        One row per person: `propensity`, `weight`, and `trimmed` if somebody was.
+        One row per person: `propensity`, `weight`, and `trimmed` or `one_armed` if somebody was.
     model
         Of the same people.
     strength
@@ -84,8 +87,9 @@ def entry_weights(
         The weights were made for another estimand, or everyone belongs to one matched set.
     """
     weight = people["weight"].to_numpy(float)
-    trimmed = people["trimmed"].to_numpy(bool) if "trimmed" in people else np.zeros(len(people))
-    score = PropensityScore(people["propensity"].to_numpy(float), trimmed == 0, strength)
+    trimmed, alone = (_marked(people, name) for name in ("trimmed", "one_armed"))
+    probability = people["propensity"].to_numpy(float)
+    score = PropensityScore(probability, ~(trimmed | alone), alone, strength)
     made = arm_weights(people, model, score, protocol)
     require_same_weights(weight, made.weight, model.treated, protocol)
     estimated = _estimated(made, model, score, protocol)
@@ -100,11 +104,17 @@ def entry_weights(
     return EntryWeights(model.treated, made.weight, estimated, se_method, sets)
 
 
+def _marked(people: pd.DataFrame, name: str) -> NDArray:
+    return people[name].to_numpy(bool) if name in people else np.zeros(len(people), bool)
+
+
 def _estimated(
     made: ArmWeights, model: Design, score: PropensityScore, protocol: Protocol
 ) -> EstimatedWeights | None:
     """Gradient and influence of the weights as made, if they have one."""
     plan = protocol.analysis
+    if plan.standard_errors.weights is WeightsTakenAs.KNOWN:
+        return None
     smooth = plan.propensity.model in (PropensityModel.LOGISTIC, PropensityModel.RIDGE)
     if plan.weighting is Weighting.ENTROPY_BALANCING:
         return made.balanced
@@ -117,12 +127,16 @@ def _estimated(
     else:
         fit = learner(plan.propensity, score.strength).fit(treated, columns)
         found = fitted_weights(fit, treated, columns, protocol.estimand)
+    if plan.propensity.clusters is ClusterTerms.WITHIN:
+        weight = balancing_weights(treated, e, protocol.estimand)
+        cluster = model.compared_within[kept]
+        found = within_cluster_weights(treated, weight, cluster, protocol.estimand, found).estimated
     if made.limited.any():  # a capped weight no longer moves
         moves = ~made.limited[kept][:, None]
         found = EstimatedWeights(found.gradient * moves, found.influence)
     if kept.all():
         return found
-    gradient, influence = (np.zeros((kept.size, columns.shape[1])) for _ in range(2))
+    gradient, influence = (np.zeros((kept.size, found.gradient.shape[1])) for _ in range(2))
     gradient[kept], influence[kept] = found.gradient, found.influence
     return EstimatedWeights(gradient, influence)
 

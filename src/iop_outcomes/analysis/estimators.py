@@ -136,7 +136,7 @@ def modelled_risks(
     if not asked:
         return
     values = outcome_values(arms)
-    with _said_of(f"the outcome model of {outcome.name}"):
+    with said_of(f"the outcome model of {outcome.name}"):
         predicted = fit_outcome_models(
             values.value,
             study.entry.treated,
@@ -145,23 +145,25 @@ def modelled_risks(
             weight=values.known.astype(float),
         )
     for estimator in asked:
-        with _said_of(f"{estimator} of {outcome.name}"):
-            risks = _risks(estimator, study, values, predicted)
+        with said_of(f"{estimator} of {outcome.name}"):
+            risks = estimated_risks(estimator, study, values, predicted)
             _require_risks(risks)
         yield ModelledRisks(METHOD[estimator], risks, _se_method(values))
 
 
 @contextmanager
-def _said_of(what: str) -> Iterator[None]:
+def said_of(what: str) -> Iterator[None]:
+    """Say in every complaint what was being estimated."""
     try:
         yield
     except StudyError as error:
         raise type(error)(f"{WHERE}: {what}: {error}") from None
 
 
-def _risks(
+def estimated_risks(
     estimator: Estimator, study: StudyArrays, values: OutcomeValues, predicted: PredictedOutcomes
 ) -> Risks:
+    """Risks, or mean scores, of both arms by one estimator."""
     treated, estimand = study.entry.treated, study.protocol.estimand
     if estimator is Estimator.G_COMPUTATION:
         seen = estimand in (Estimand.ATE, Estimand.ATT, Estimand.ATC)

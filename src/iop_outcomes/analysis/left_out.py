@@ -1,32 +1,28 @@
 """Does it hang on one facility: the main risk difference without each cluster in turn."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iop_outcomes.analysis.arm_weights import arm_weights
 from iop_outcomes.analysis.arms_among import cells, rows_of
-from iop_outcomes.analysis.design import design
-from iop_outcomes.analysis.estimates import Estimate, main_method
-from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis, outcome_analyses
-from iop_outcomes.analysis.propensity_score import propensity_score
+from iop_outcomes.analysis.estimates import Estimate
+from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis
 from iop_outcomes.analysis.study_arrays import StudyArrays
-from iop_outcomes.analysis.weighting import weights_table
-from iop_outcomes.analysis.weighting_plan import plan_table
+from iop_outcomes.analysis.without_clusters import Without, without_each_cluster
 from iop_outcomes.cohort.assembly import Cohort
 from iop_outcomes.errors import StudyError
-from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.standard_errors import ClusterErrors
 from iop_outcomes.statistics.clusters.cluster_robust import effective_clusters
 from iop_outcomes.statistics.clusters.few_clusters import (
+    LeftOut,
     cluster_influence,
     require_clusters_in_both_arms,
 )
-from iop_outcomes.statistics.estimating_equations import uncertainty
+from iop_outcomes.statistics.estimating_equations import Uncertainty, uncertainty
 from iop_outcomes.statistics.noninferiority import noninferiority
-from iop_outcomes.vocabulary import Arm, Measure
+from iop_outcomes.vocabulary import Arm
 
 MOST_CLUSTERS = 60  # fitted again without each; beyond, and for very many people, by influence
 MOST_ROWS = 2_000_000  # clusters times people
@@ -47,12 +43,19 @@ def left_out(
     study: StudyArrays,
     analyses: Iterable[OutcomeAnalysis],
     most_clusters: int = MOST_CLUSTERS,
+    without: Sequence[Without] | None = None,
 ) -> pd.DataFrame:
     """The risk difference of the analyses given, with each cluster left out in turn.
 
     With up to `most_clusters` clusters the people who stay are weighted and analysed anew, every
     model fitted again. With more, the estimate is the whole one less the sum of the cluster's
-    influences, which is right to first order.
+    influences, which is right to first order; unless the protocol asks for other standard errors
+    than CR1. The jackknife's intervals without a cluster are made of the others' estimates.
+
+    Parameters
+    ----------
+    without
+        The analyses without each cluster, where they are made already.
 
     Returns
     -------
@@ -67,8 +70,12 @@ def left_out(
     if study.cluster is None or not analyses:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     member, count = study.cluster, int(study.cluster.max()) + 1
-    refits = count <= most_clusters and count * member.size <= MOST_ROWS
-    without = _refitted(cohort, study, count) if refits else None
+    few = count <= most_clusters and count * member.size <= MOST_ROWS
+    # Influences know CR1 alone: an interval without a cluster is made as that of everyone.
+    clusters = study.protocol.analysis.standard_errors.clusters
+    refits = few or clusters is not ClusterErrors.CR1
+    if without is None and refits:
+        without = without_each_cluster(cohort, study)
     names = study.people[str(study.protocol.analysis.cluster)].astype("str")
     rows = [
         {
@@ -87,17 +94,17 @@ def left_out(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _of_an_outcome(
-    analysis: OutcomeAnalysis, without: list[dict[str, Estimate] | str] | None
-) -> Iterator[dict]:
-    whole = _difference(analysis)
-    each = _by_influence(analysis, whole) if without is None else _told(analysis, without)
+def _of_an_outcome(analysis: OutcomeAnalysis, without: Sequence[Without] | None) -> Iterator[dict]:
+    whole = analysis.risk_difference()
+    plan = analysis.study.protocol.analysis
+    if without is None:
+        each = _by_influence(analysis, whole)
+    elif plan.standard_errors.clusters is ClusterErrors.JACKKNIFE:
+        each = _by_the_others(analysis, whole, without)
+    else:
+        each = _told(analysis, without)
     for found in each:
         yield {**found, "whole": whole.estimate, "whole_verdict": whole.verdict}
-
-
-def _difference(analysis: OutcomeAnalysis) -> Estimate:
-    return next(e for e in analysis.estimates() if e.measure is Measure.RISK_DIFFERENCE)
 
 
 def _row(estimate: float, low: float, high: float, verdict: str | None) -> dict:
@@ -105,65 +112,44 @@ def _row(estimate: float, low: float, high: float, verdict: str | None) -> dict:
     return {**numbers, "verdict": verdict, "not_estimated": ""}
 
 
-def _told(analysis: OutcomeAnalysis, without: list[dict[str, Estimate] | str]) -> Iterator[dict]:
+def _told(analysis: OutcomeAnalysis, without: Sequence[Without]) -> Iterator[dict]:
     for found in without:
         if isinstance(found, str):
             yield {**_row(np.nan, np.nan, np.nan, None), "not_estimated": found}
         else:
-            e = found[analysis.outcome.name]
+            e = found.difference[analysis.outcome.name]
             yield _row(e.estimate, e.conf_low, e.conf_high, e.verdict)
 
 
-def _refitted(cohort: Cohort, study: StudyArrays, count: int) -> list[dict[str, Estimate] | str]:
-    """The main risk differences by outcome without each cluster, or why there are none."""
-    place = pd.Index(study.people["person_id"])
-    numbered = {}  # people by number: identifiers would be compared a hundred times
-    for name in ("persons", "follow_up", "exits", "arms_followed"):
-        table = getattr(cohort, name)
-        numbered[name] = table.assign(person_id=place.get_indexer(table["person_id"]))
-    whole = replace(cohort, **numbered)
-    # The estimators beside are not asked again.
-    protocol = replace(study.protocol, analysis=replace(study.protocol.analysis, estimators=()))
-    return [_again(whole, study.cluster != g, protocol) for g in range(count)]
+def _by_the_others(
+    analysis: OutcomeAnalysis, whole: Estimate, without: Sequence[Without]
+) -> Iterator[dict]:
+    r"""Intervals by the jackknife, leaving out a second cluster to first order.
+
+    .. math:: d_{h \mid g} = \frac{G - 1}{G - 2} \Big(d_h + \frac{d_g}{G - 1}\Big)
+
+    with d what leaving out one cluster moves.
+    """
+    level = analysis.study.protocol.analysis.confidence_level
+    each = np.array([found.difference[analysis.outcome.name].estimate for found in without])
+    moved, rest = each - whole.estimate, each.size - 1
+    for g, estimate in enumerate(each):
+        second = rest / (rest - 1) * (np.delete(moved, g) + moved[g] / rest)
+        spread = LeftOut(np.arange(rest), estimate + second, estimate).uncertainty(level)
+        yield _with_limits(analysis, estimate, spread)
 
 
-@dataclass(frozen=True)
-class _Weights:
-    """What of a weighting an analysis needs; the tables that show it are not made again."""
-
-    weights: pd.DataFrame
-    plan: pd.DataFrame
-
-
-def _again(whole: Cohort, stays: NDArray, protocol: Protocol) -> dict[str, Estimate] | str:
-    tables = {
-        name: table[stays[table["person_id"]]].reset_index(drop=True)
-        for name in ("persons", "follow_up", "exits", "arms_followed")
-        for table in (getattr(whole, name),)
-    }
-    rest = replace(whole, **tables)
-    try:
-        study = StudyArrays(rest, _weighted(rest.persons, protocol), protocol)
-        return {
-            analysis.outcome.name: _difference(analysis)
-            for analysis in outcome_analyses(study)
-            if analysis.method is main_method(protocol)
-        }
-    except StudyError as error:  # everyone together could be analysed, so it is for want of these
-        return str(error)
-
-
-def _weighted(persons: pd.DataFrame, protocol: Protocol) -> _Weights:
-    model = design(persons, protocol.analysis.covariates)
-    score = propensity_score(model, protocol.analysis)
-    made = arm_weights(persons, model, score, protocol)
-    return _Weights(weights_table(persons, score, made), plan_table(protocol, score.strength))
+def _with_limits(analysis: OutcomeAnalysis, estimate: float, spread: Uncertainty) -> dict:
+    margin = analysis.study.protocol.noninferiority.get(analysis.outcome.name)
+    half = spread.critical * spread.std_error
+    low, high = estimate - half, estimate + half
+    verdict = margin and noninferiority(low, high, margin.risk_difference, analysis.outcome.better)
+    return _row(estimate, low, high, verdict)
 
 
 def _by_influence(analysis: OutcomeAnalysis, whole: Estimate) -> Iterator[dict]:
     study, arms = analysis.study, analysis.arms
     plan = study.protocol.analysis
-    margin = study.protocol.noninferiority.get(analysis.outcome.name)
     change = np.subtract(*(arms.risk_influence(arm, arms.horizon) for arm in Arm))
     labels, added = cluster_influence(change, study.cluster)
     known = np.zeros(change.size, bool)
@@ -177,13 +163,7 @@ def _by_influence(analysis: OutcomeAnalysis, whole: Estimate) -> Iterator[dict]:
         except StudyError as error:
             yield {**_row(np.nan, np.nan, np.nan, None), "not_estimated": str(error)}
             continue
-        estimate = whole.estimate - moved
-        half = spread.critical * spread.std_error
-        low, high = estimate - half, estimate + half
-        verdict = margin and noninferiority(
-            low, high, margin.risk_difference, analysis.outcome.better
-        )
-        yield _row(estimate, low, high, verdict)
+        yield _with_limits(analysis, whole.estimate - moved, spread)
 
 
 def _smallest_cell(analysis: OutcomeAnalysis, who: NDArray) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from iop_outcomes.analysis.cluster_terms import compared
 from iop_outcomes.analysis.design import WHERE, Design
 from iop_outcomes.errors import PositivityError
 from iop_outcomes.protocol.analysis_plan import AnalysisPlan, PropensityModel, PropensityPlan
@@ -28,53 +29,65 @@ class PropensityScore:
     probability
         Shape (people,).
     kept
-        False for those trimmed; their probability is that of the model which had them trimmed.
-        Shape (people,).
+        False for those left out: trimmed, whose probability is that of the model which had them
+        trimmed; or without anyone of the other arm to be compared with. Shape (people,).
+    one_armed
+        True for those left out because nobody of their cluster entered the other arm; their
+        probability is 0 or 1. Shape (people,).
     strength
         Of the penalty, given or chosen; 0 without one.
     """
 
     probability: NDArray
     kept: NDArray
+    one_armed: NDArray
     strength: float
 
 
 def propensity_score(model: Design, plan: AnalysisPlan) -> PropensityScore:
-    """Fit the propensity score; where it is trimmed, again to those who stay.
+    """Fit the propensity score to all who can be compared; where trimmed, again to who stays.
 
     Raises
     ------
     PositivityError
         Some kinds of people only ever enter one arm, or trimming leaves an arm empty.
     """
-    try:
-        fit = learner(plan.propensity).fit(model.treated, model.columns)
-    except PositivityError as error:
-        raise _named(error, model) from None
-    kept = np.ones(model.treated.size, bool)
+    among = compared(model, np.ones(model.treated.size, bool))
+    fit = _fit_among(model, among, plan.propensity)
+    probability = model.treated.astype(float)
+    probability[among] = fit.probability
     if plan.limits.trim is None:
-        return PropensityScore(fit.probability, kept, fit.strength)
-    kept = trim_symmetrically(model.treated, fit.probability, plan.limits.trim).kept
+        return PropensityScore(probability, among, ~among, fit.strength)
+    stays = among.copy()
+    stays[among] = trim_symmetrically(model.treated[among], fit.probability, plan.limits.trim).kept
+    kept = compared(model, stays)  # trimming may have left a cluster with one arm
+    if not kept.any():
+        raise PositivityError(
+            "protocol.analysis.limits.trim leaves no cluster with people in both arms; trim less"
+        )
     again = _fit_among(model, kept, plan.propensity)
-    probability = fit.probability.copy()
-    probability[kept] = again.probability
-    return PropensityScore(probability, kept, again.strength)
-
-
-def _named(error: PositivityError, model: Design) -> PositivityError:
-    """The same error, saying which covariates separate the arms where single ones do."""
-    columns = separating_columns(model.treated, model.columns)
-    alone = sorted({model.names[column] for column in columns})
-    if not alone:
-        return error
-    return PositivityError(
-        f"{WHERE}: {alone} separate the arms: some kinds of people only ever enter one of them; "
-        "narrow eligibility to people who could have entered either, or drop the covariate"
-    )
+    alone = ~among | (stays & ~kept)
+    probability[kept], probability[alone] = again.probability, model.treated[alone]
+    return PropensityScore(probability, kept, alone, again.strength)
 
 
 def _fit_among(model: Design, kept: NDArray, plan: PropensityPlan) -> PropensityFit:
-    return learner(plan).fit(model.treated[kept], columns_among(model, kept))
+    try:
+        return learner(plan).fit(model.treated[kept], columns_among(model, kept))
+    except PositivityError as error:
+        raise _named(error, model, kept) from None
+
+
+def _named(error: PositivityError, model: Design, among: NDArray) -> PositivityError:
+    """The same error, saying which covariates separate the arms where single ones do."""
+    covariates = model.columns[among, : len(model.names)]  # terms of clusters come after
+    alone = {model.names[column] for column in separating_columns(model.treated[among], covariates)}
+    if not alone:
+        return error
+    return PositivityError(
+        f"{WHERE}: {sorted(alone)} separate the arms: some kinds of people only ever enter one of "
+        "them; narrow eligibility to people who could have entered either, or drop the covariate"
+    )
 
 
 def learner(plan: PropensityPlan, strength: float | None = None) -> Learner:

@@ -70,7 +70,7 @@ def _effective(sample_size: pd.DataFrame, limit: float | None) -> dict | None:
     share = (sample_size["effective"] / sample_size["people"]).set_axis(sample_size["arm"])
     holds = share.min() >= limit - ROUNDING
     # Matched people weigh alike: their effective number is a number of people.
-    left_out = sample_size["trimmed"] + sample_size["unmatched"]
+    left_out = sample_size[["trimmed", "one_armed", "unmatched"]].sum(axis=1)
     few = min((n for n in left_out if n), default=0)
     return _row("smallest_effective_share", share.idxmin(), limit, share.min(), holds, few)
 
@@ -78,7 +78,8 @@ def _effective(sample_size: pd.DataFrame, limit: float | None) -> dict | None:
 def _equipoise(sample_size: pd.DataFrame, limit: float | None) -> dict | None:
     if limit is None:
         return None
-    people, within = sample_size["people"] - sample_size["trimmed"], sample_size["in_equipoise"]
+    gone = sample_size["trimmed"] + sample_size["one_armed"]
+    people, within = sample_size["people"] - gone, sample_size["in_equipoise"]
     share = within.sum() / people.sum()
     few = min((n for n in (within.sum(), people.sum() - within.sum()) if n), default=0)
     return _row("smallest_equipoise", "", limit, share, share >= limit - ROUNDING, few)

@@ -5,12 +5,13 @@ from functools import cached_property
 import pandas as pd
 from numpy.typing import NDArray
 
+from iop_outcomes.analysis.cluster_terms import recorded_clusters, with_cluster_terms
 from iop_outcomes.analysis.design import design
 from iop_outcomes.analysis.entry_weights import entry_weights
 from iop_outcomes.analysis.weighting import Weighting
 from iop_outcomes.analysis.weighting_plan import strength_of
 from iop_outcomes.cohort.assembly import Cohort
-from iop_outcomes.errors import CohortError, ProtocolError
+from iop_outcomes.errors import CohortError, PositivityError
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.statistics.effects.risks import Propensity, estimated_propensity
 
@@ -24,6 +25,8 @@ class StudyArrays:
         `Cohort.persons` with their weights.
     baseline
         Columns of the covariates, the first of ones. Shape (people, columns).
+    propensity_design
+        The same with what the propensity model knows of clusters.
     covariates
         Names of the variables that these columns are made of.
     entry
@@ -41,12 +44,14 @@ class StudyArrays:
                 "the weights are not of the people of this cohort; weight the cohort again"
             )
         self.protocol, self.arms_followed = protocol, cohort.arms_followed
-        self._follow_up = cohort.follow_up
+        self._follow_up, self._scores = cohort.follow_up, cohort.scores
         model = design(self.people, protocol.analysis.covariates)
         self.baseline, self.covariates = model.columns, model.covariates
         strength = strength_of(weighting.plan, protocol)
-        self.entry = entry_weights(self.people, model, protocol, strength)
-        self.cluster = self._cluster()
+        name = protocol.analysis.cluster
+        self.cluster = None if name is None else recorded_clusters(self.people, name)
+        self.propensity_design = with_cluster_terms(model, self.people, protocol.analysis)
+        self.entry = entry_weights(self.people, self.propensity_design, protocol, strength)
 
     @cached_property
     def outcome_columns(self) -> NDArray:
@@ -58,21 +63,30 @@ class StudyArrays:
 
     @cached_property
     def propensity(self) -> Propensity:
-        """The probability of entering the intervention, with what estimating it adds."""
+        """The probability of entering the intervention, with what estimating it adds.
+
+        Raises
+        ------
+        PositivityError
+            Somebody's cluster has people in one arm only.
+        """
+        if not (self.entry.weight > 0).all():
+            raise PositivityError(
+                f"some people's {self.protocol.analysis.cluster} has people in one arm only, so "
+                "they have no propensity score; leave this out, or write "
+                "`propensity.clusters: means`"
+            )
         probability = self.people["propensity"].to_numpy(float)
-        return estimated_propensity(self.entry.treated, probability, self.baseline)
+        columns = self.propensity_design.columns
+        return estimated_propensity(self.entry.treated, probability, columns)
 
     def ends(self, outcome: Outcome) -> pd.DataFrame:
         """Follow-up of an outcome, in the order of the people."""
         rows = self._follow_up[self._follow_up["outcome"] == outcome.name]
         return self.people[["person_id"]].merge(rows, on="person_id", validate="one_to_one")
 
-    def _cluster(self) -> NDArray | None:
-        name = self.protocol.analysis.cluster
-        if name is None:
-            return None
-        if name not in self.people or self.people[name].isna().any():
-            raise ProtocolError(
-                f"protocol.analysis.cluster: `{name}` is not recorded for everyone in the cohort"
-            )
-        return self.people[name].factorize()[0]  # numbers: they are sorted a thousand times
+    def scores(self, outcome: Outcome) -> pd.Series:
+        """Scores of an outcome that is a number, in the order of the people; some not known."""
+        rows = self._scores[self._scores["outcome"] == outcome.name]
+        whose = self.people[["person_id"]].merge(rows, on="person_id", validate="one_to_one")
+        return whose["score"]

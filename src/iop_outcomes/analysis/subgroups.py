@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from iop_outcomes.analysis.arms_among import EitherArms, among, cells, in_both_arms, rows_of
 from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis
+from iop_outcomes.analysis.predicted_risk import PREDICTED, grouped_by_risk
+from iop_outcomes.analysis.predicted_risk import WHERE as OF_RISK
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.analysis.subgroup_levels import WHERE, Subgroups, subgroup_levels
 from iop_outcomes.errors import CohortError, ProtocolError
@@ -45,13 +47,14 @@ COLUMNS = {
 def subgroups(study: StudyArrays, analyses: Iterable[OutcomeAnalysis]) -> pd.DataFrame:
     """Risk differences within the levels of the protocol's `subgroups`, for every analysis given.
 
-    Each level is the same analysis of its people alone, under the weights of the whole study; no
+    With `risk_groups` each outcome has the groups of its predicted risk besides. Each level is the
+    same analysis of its people alone, under the weights of the whole study; no
     model is fitted again. See `COLUMNS` and docs/methods.md for what a row says.
 
     Returns
     -------
     DataFrame
-        One row per outcome, covariate and level; none if the protocol asks for no subgroups.
+        One row per outcome, covariate and level; none if the protocol asks for no groups.
 
     Raises
     ------
@@ -60,11 +63,12 @@ def subgroups(study: StudyArrays, analyses: Iterable[OutcomeAnalysis]) -> pd.Dat
     """
     asked = [subgroup_levels(study.people[name]) for name in _names(study)]
     about = [_of_the_people(study, which, asked[:k]) for k, which in enumerate(asked)]
-    rows = [
-        row
-        for analysis in (analyses if asked else ())
-        for row in _of_an_outcome(study, analysis, asked, about)
-    ]
+    by_risk = study.protocol.analysis.risk_groups is not None
+    rows = []
+    for analysis in analyses if asked or by_risk else ():
+        groups = [grouped_by_risk(study, analysis.outcome)] if by_risk else []
+        told = [_of_the_people(study, which, asked) for which in groups]
+        rows += _of_an_outcome(study, analysis, [*asked, *groups], [*about, *told])
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
@@ -251,7 +255,8 @@ def _together(
     try:
         test = interaction_test(effects, cluster)
     except CohortError as error:
-        raise ProtocolError(f"{WHERE}: `{covariate}`: {error}") from None
+        where = OF_RISK if covariate == PREDICTED else WHERE
+        raise ProtocolError(f"{where}: `{covariate}`: {error}") from None
     drawn = empirical_bayes(effects.estimate, limits.std_error)
     return alone | {
         "shrunken": drawn.estimate,

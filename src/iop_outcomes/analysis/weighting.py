@@ -13,6 +13,8 @@ from iop_outcomes.analysis.balance_tables import (
     propensity_table,
     sample_size_table,
 )
+from iop_outcomes.analysis.cluster_balance import cluster_balance
+from iop_outcomes.analysis.cluster_terms import with_cluster_terms
 from iop_outcomes.analysis.design import design
 from iop_outcomes.analysis.propensity_score import PropensityScore, propensity_score
 from iop_outcomes.analysis.seal import seal_table
@@ -33,7 +35,8 @@ class Weighting(QuietTables):
     ----------
     weights
         One row per person: `person_id`, `propensity`, `weight` (0 for those left out), `trimmed`,
-        and `matched_set`, missing for those in none.
+        `one_armed` (nobody of their cluster is in the other arm, and people are compared within
+        clusters), and `matched_set`, missing for those in none.
     balance
         One row per number or level of a covariate. For a level (or a number that is 0 or 1) the
         `people` in each arm who have it, those of them who weigh something (`weighted_people`) and
@@ -43,9 +46,10 @@ class Weighting(QuietTables):
         the arms' distributions; `left_out`, people of each arm whose weight is 0.
     sample_size
         One row per arm: `people`, `effective` (Kish), `largest_share` of one person's weight,
-        those `trimmed` and `unmatched`; of those not trimmed, how many have a preference score
-        between 0.3 and 0.7 (`in_equipoise`, and their share `equipoise`), and by how much the arms'
-        distributions of the propensity score overlap (`overlap_before`, `overlap_after`).
+        those `trimmed`, `one_armed` and `unmatched`; of those neither trimmed nor one-armed, how
+        many have a preference score between 0.3 and 0.7 (`in_equipoise`, and their share
+        `equipoise`), and by how much the arms' distributions of the propensity score overlap
+        (`overlap_before`, `overlap_after`).
     propensity
         One row per arm and bin of the propensity score: `people`, those of them who weigh
         something, and their share of the weight.
@@ -54,6 +58,8 @@ class Weighting(QuietTables):
         `strength` of the propensity model's penalty, given or chosen; 0 without one.
     seal
         One row per condition of the seal; see `seal_table`.
+    clusters
+        One row per cluster of the analysis; see `cluster_balance`. Names facilities.
     """
 
     weights: pd.DataFrame
@@ -62,6 +68,7 @@ class Weighting(QuietTables):
     propensity: pd.DataFrame
     plan: pd.DataFrame
     seal: pd.DataFrame
+    clusters: pd.DataFrame
 
 
 def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
@@ -74,13 +81,14 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
     ProtocolError, CohortError
         The covariates cannot be used (see `design`), or nobody finds a match.
     """
-    model = design(persons, protocol.analysis.covariates)
+    covariates = design(persons, protocol.analysis.covariates)
+    model = with_cluster_terms(covariates, persons, protocol.analysis)
     score = propensity_score(model, protocol.analysis)
     made = arm_weights(persons, model, score, protocol)
     propensity, weight = score.probability, made.weight
     in_arm = {Arm.INTERVENTION: model.treated, Arm.COMPARATOR: ~model.treated}
     balance = balance_table(persons, model.covariates, in_arm, weight)
-    sizes = sample_size_table(in_arm, weight, propensity, score.kept)
+    sizes = sample_size_table(in_arm, weight, propensity, score.kept, score.one_armed)
     _require_many(sizes, protocol)
     return Weighting(
         weights=weights_table(persons, score, made),
@@ -89,6 +97,7 @@ def weight_cohort(persons: pd.DataFrame, protocol: Protocol) -> Weighting:
         propensity=propensity_table(in_arm, weight, propensity),
         plan=plan_table(protocol, score.strength),
         seal=seal_table(balance, sizes, protocol.analysis.seal),
+        clusters=cluster_balance(persons, covariates, weight, protocol.analysis),
     )
 
 
@@ -116,7 +125,8 @@ def weights_table(persons: pd.DataFrame, score: PropensityScore, made: ArmWeight
             "person_id": persons["person_id"],
             "propensity": score.probability,
             "weight": made.weight,
-            "trimmed": ~score.kept,
+            "trimmed": ~score.kept & ~score.one_armed,
+            "one_armed": score.one_armed,
             "matched_set": sets.mask(sets < 0),
         }
     )

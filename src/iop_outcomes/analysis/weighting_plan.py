@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from iop_outcomes.errors import CohortError
+from iop_outcomes.protocol.analysis_plan import ClusterTerms
 from iop_outcomes.protocol.specification import Protocol
 
 MAKES_WEIGHTS = ("covariates", "propensity", "weighting", "matching", "subclasses", "limits")
@@ -19,7 +20,8 @@ def plan_table(protocol: Protocol, strength: float) -> pd.DataFrame:
 
 def _choices(protocol: Protocol) -> dict[str, str]:
     plan = asdict(protocol.analysis)
-    return {key: str(plan[key]) for key in MAKES_WEIGHTS}
+    inside = protocol.analysis.propensity.clusters is not ClusterTerms.NONE
+    return {key: str(plan[key]) for key in (*MAKES_WEIGHTS, *(("cluster",) if inside else ()))}
 
 
 def strength_of(plan: pd.DataFrame, protocol: Protocol) -> float:

@@ -11,6 +11,7 @@ from iop_outcomes.cohort.definitions_agree import definitions_agree, nothing_com
 from iop_outcomes.cohort.eligibility import apply_criteria
 from iop_outcomes.cohort.index_stays import index_stays
 from iop_outcomes.cohort.outcomes_told import nothing_told, other_definitions_told, outcomes_told
+from iop_outcomes.cohort.scored_outcomes import nobody_scored, scores_told
 from iop_outcomes.cohort.time_at_risk import nobody_followed, time_at_risk
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.execution import refuse_unexecuted
@@ -47,7 +48,8 @@ class Cohort(QuietTables):
         One row per person, as known at time zero and nothing later: `person_id`, `arm`,
         `index_day`, `level_of_care`, and every covariate.
     follow_up
-        One row per person and outcome: `days`, `status`, `reason`, and the row it was read from.
+        One row per person and outcome that happens or does not: `days`, `status`, `reason`, and the
+        row it was read from.
     exits
         One row per person: `level_of_care` of the index stay and the `reason` it ended.
     attrition
@@ -62,6 +64,9 @@ class Cohort(QuietTables):
     time_at_risk
         One row per outcome and arm: how long people were followed, and how much of it they spent by
         day and night in care, or in jail.
+    scores
+        One row per person and outcome that is a number: its `score`, empty where it is not known,
+        the `days` on which it was taken, and the row it was read from.
     """
 
     persons: pd.DataFrame
@@ -72,6 +77,7 @@ class Cohort(QuietTables):
     definitions: pd.DataFrame = field(default_factory=nothing_told)
     agreement: pd.DataFrame = field(default_factory=nothing_compared)
     time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
+    scores: pd.DataFrame = field(default_factory=nobody_scored)
 
 
 def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
@@ -91,7 +97,7 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         candidates, _criteria(candidates, protocol), CANDIDATES[protocol.strategies.time_zero]
     )
     eligible = eligible.sort_values("person_id").reset_index(drop=True)
-    ends = outcomes_told(eligible, records, protocol.outcomes)
+    ends = outcomes_told(eligible, records, protocol.risk_outcomes)
     others = other_definitions_told(eligible, records, protocol.outcomes)
     _exits_have_days(eligible, protocol)
     _someone_has_each(ends, protocol)
@@ -112,6 +118,7 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         definitions=others,
         agreement=definitions_agree(eligible, ends, others, protocol.outcomes),
         time_at_risk=time_at_risk(eligible, ends, controlled_days(records), protocol.outcomes),
+        scores=scores_told(eligible, records.scores, protocol.score_outcomes),
     )
 
 
@@ -203,7 +210,7 @@ def _exits_have_days(eligible: pd.DataFrame, protocol: Protocol) -> None:
 
 
 def _someone_has_each(ends: pd.DataFrame, protocol: Protocol) -> None:
-    for outcome in protocol.outcomes:
+    for outcome in protocol.risk_outcomes:
         rows = ends[ends["outcome"] == outcome.name]
         if (rows["status"] == Status.MISSING).all():
             raise CohortError(

@@ -17,6 +17,13 @@ COLUMNS = [
 ]
 
 
+def nobody_has_follow_up() -> pd.DataFrame:
+    """The table of `follow_up` without a row."""
+    whole = ("days", "until_day", "source_row")
+    types = {name: "Int64" if name in whole else "str" for name in COLUMNS}
+    return pd.DataFrame(columns=COLUMNS).astype(types)
+
+
 def happenings(persons: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Everything dated that can end follow-up: events, and the exit from the index stay.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iop_outcomes.cohort.follow_up import COLUMNS
+from iop_outcomes.cohort.follow_up import COLUMNS, nobody_has_follow_up
 from iop_outcomes.cohort.frame_columns import (
     WHERE,
     Codes,
@@ -16,6 +16,7 @@ from iop_outcomes.cohort.frame_columns import (
     known_at_entry,
     refuse_shared_codes,
 )
+from iop_outcomes.cohort.frame_scores import Continuous
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.values import KINDS
 from iop_outcomes.vocabulary import Arm, Direction, ExitReason, Status
@@ -176,7 +177,7 @@ class Binary:
         return pd.DataFrame({"days": days, "status": role, "reason": _reasons(role, name)})
 
 
-FrameOutcome = TimeToEvent | Binary
+FrameOutcome = TimeToEvent | Binary | Continuous
 TIMED = (Status.EVENT, Status.CENSORED, Status.COMPETING)
 UNTIMED = (Status.EVENT, Status.NO_EVENT)
 
@@ -187,9 +188,9 @@ def refuse_unreadable(outcomes: Any) -> None:
     Raises
     ------
     ProtocolError
-        An outcome has no name, is neither of the two kinds, or has a clock and no horizon.
+        An outcome has no name, is of none of the three kinds, or has a clock and no horizon.
     """
-    kinds = "TimeToEvent(...) or Binary(...)"
+    kinds = "TimeToEvent(...), Binary(...) or Continuous(...)"
     if not isinstance(outcomes, Mapping):
         raise ProtocolError(f"{WHERE}.outcomes: write a name for each, then {kinds}")
     for name, asked in outcomes.items():
@@ -202,9 +203,9 @@ def refuse_unreadable(outcomes: Any) -> None:
 
 
 def frame_follow_up(
-    frame: pd.DataFrame, persons: pd.DataFrame, outcomes: Mapping[str, FrameOutcome]
+    frame: pd.DataFrame, persons: pd.DataFrame, outcomes: Mapping[str, TimeToEvent | Binary]
 ) -> pd.DataFrame:
-    """Follow-up of every outcome, as `cohort.follow_up` tells it.
+    """Follow-up of every outcome that happens or does not, as `cohort.follow_up` tells it.
 
     Parameters
     ----------
@@ -231,7 +232,7 @@ def frame_follow_up(
                 source_row=frame.index.astype("Int64"),
             )[COLUMNS]
         )
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else nobody_has_follow_up()
 
 
 def _days(values: pd.Series, place: str) -> pd.Series:

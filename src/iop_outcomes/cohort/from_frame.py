@@ -17,6 +17,7 @@ from iop_outcomes.cohort.frame_columns import (
 )
 from iop_outcomes.cohort.frame_outcomes import FrameOutcome, frame_follow_up, refuse_unreadable
 from iop_outcomes.cohort.frame_people import arms_of, person_ids
+from iop_outcomes.cohort.frame_scores import Continuous, frame_scores
 from iop_outcomes.errors import ProtocolError
 from iop_outcomes.protocol.parsing import parse_protocol
 from iop_outcomes.protocol.rules.columns import variables
@@ -73,7 +74,7 @@ def cohort_from_frame(
         The code or codes of each arm as they stand there. The comparator may be left out where the
         column holds one other code.
     outcomes
-        A name for each, and how it stands in the frame: `TimeToEvent` or `Binary`.
+        A name for each, and how it stands in the frame: `TimeToEvent`, `Binary` or `Continuous`.
     covariates
         Terms of the propensity model: names, or terms such as `bs(age, df=3)` and `C(site)`.
         Text, categories and yes or no become indicators, a missing word a level of its own; a
@@ -150,11 +151,15 @@ def cohort_from_frame(
     )
     criteria = {f"{name} recorded at time zero": persons[name].notna() for name in recorded}
     persons, attrition = apply_criteria(persons, criteria, "in the data frame")
+    told = table.loc[persons.index]
+    numbers = {name: each for name, each in outcomes.items() if isinstance(each, Continuous)}
+    happens = {name: each for name, each in outcomes.items() if name not in numbers}
     cohort = Cohort(
         persons=persons.reset_index(drop=True),
-        follow_up=frame_follow_up(table.loc[persons.index], persons, outcomes),
+        follow_up=frame_follow_up(told, persons, happens),
         exits=_no_exits(),
         attrition=attrition,
+        scores=frame_scores(told, persons, numbers),
     )
     return FrameStudy(cohort, protocol)
 
@@ -254,7 +259,8 @@ def _section(
 
 def _kinds(outcomes: Mapping[str, FrameOutcome]) -> list[str]:
     sections = [asked.section() for asked in outcomes.values()]
-    told = [kind for each in sections for kind in (*each["events"], *each.get("competing", ()))]
+    kinds = ((*each.get("events", ()), *each.get("competing", ())) for each in sections)
+    told = [kind for named in kinds for kind in named]
     return list(dict.fromkeys(told))
 
 

@@ -6,7 +6,12 @@ import pandas as pd
 
 from iop_outcomes.cohort.community import community_days, controlled_days
 from iop_outcomes.cohort.defined_outcomes import defined_outcome, weeks_planned
-from iop_outcomes.cohort.follow_up import COLUMNS, follow_up, happenings
+from iop_outcomes.cohort.follow_up import (
+    COLUMNS,
+    follow_up,
+    happenings,
+    nobody_has_follow_up,
+)
 from iop_outcomes.errors import CohortError, RecordsError
 from iop_outcomes.protocol.definitions.definition import Definition, Evidence
 from iop_outcomes.protocol.definitions.reading import definition
@@ -17,7 +22,6 @@ from iop_outcomes.records.urine_weeks import WEEK
 from iop_outcomes.vocabulary import Status
 
 BY_DEFINITION = [*COLUMNS, "definition"]
-WHOLE = {"days": "Int64", "until_day": "Int64", "source_row": "Int64"}
 
 
 def outcomes_told(
@@ -52,7 +56,7 @@ def outcomes_told(
         else told_by_definition(persons, records, outcome, outcome.definition_id)
         for outcome in outcomes
     ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else nobody_has_follow_up()
 
 
 def other_definitions_told(
@@ -76,8 +80,7 @@ def other_definitions_told(
 
 def nothing_told() -> pd.DataFrame:
     """The table of `other_definitions_told` without a row."""
-    types = {name: WHOLE.get(name, "str") for name in BY_DEFINITION}
-    return pd.DataFrame(columns=BY_DEFINITION).astype(types)
+    return nobody_has_follow_up().assign(definition=pd.Series(dtype="str"))
 
 
 def told_by_definition(

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from iop_outcomes.protocol.standard_errors import StandardErrors
 from iop_outcomes.protocol.values import STRICT, Share
 
 
@@ -38,6 +39,15 @@ class Estimator(StrEnum):
     TMLE = "tmle"
 
 
+class ClusterTerms(StrEnum):
+    """What the propensity model knows of the clusters, so that people are compared within them."""
+
+    NONE = "none"
+    FIXED_EFFECTS = "fixed effects"  # an intercept for each cluster
+    MEANS = "means"  # cluster means of the covariates beside them (Mundlak)
+    WITHIN = "within"  # fixed effects, and both arms weigh as much in every cluster
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class PropensityPlan:
     """The propensity model.
@@ -52,12 +62,15 @@ class PropensityPlan:
         For cross-validation and cross-fitting.
     seed
         Of whatever is drawn at random.
+    clusters
+        What the model knows of the `cluster` of the analysis; nothing unless told.
     """
 
     model: PropensityModel = PropensityModel.LOGISTIC
     penalty: Annotated[float, Field(gt=0)] | None = None
     folds: Annotated[int, Field(ge=2)] = 5
     seed: int = 1
+    clusters: ClusterTerms = ClusterTerms.NONE
 
     @model_validator(mode="after")
     def _penalty_belongs(self) -> Self:
@@ -152,6 +165,8 @@ class AnalysisPlan:
         independent.
     confidence_level
         Of every interval.
+    standard_errors
+        What these know of the weights, and what is done within clusters.
     propensity
         The propensity model.
     weighting
@@ -168,6 +183,12 @@ class AnalysisPlan:
         Estimators shown beside the weighted one.
     subgroups
         Covariates within whose levels the effect is told too.
+    risk_groups
+        In how many groups of like predicted risk under the comparator the effect is told too;
+        None: in none.
+    effect_modifiers
+        Covariates with which the effect is told to change, together in one line (best linear
+        projection).
     seal
         What the weighting has to show before any estimate is made; None: nothing.
     """
@@ -175,6 +196,7 @@ class AnalysisPlan:
     covariates: Annotated[tuple[str, ...], Field(min_length=1)]
     cluster: str | None = None
     confidence_level: Share = 0.95
+    standard_errors: StandardErrors = Field(default_factory=StandardErrors)
     propensity: PropensityPlan = Field(default_factory=PropensityPlan)
     weighting: Weighting = Weighting.INVERSE_PROBABILITY
     matching: MatchingPlan | None = None
@@ -183,6 +205,8 @@ class AnalysisPlan:
     outcome_model: tuple[str, ...] = ()
     estimators: tuple[Estimator, ...] = ()
     subgroups: tuple[str, ...] = ()
+    risk_groups: Annotated[int, Field(ge=2, le=10)] | None = None
+    effect_modifiers: tuple[str, ...] = ()
     seal: Seal | None = None
 
     @model_validator(mode="after")
@@ -195,4 +219,14 @@ class AnalysisPlan:
                 raise ValueError(
                     f"`{name}` belongs to `weighting: {kind}`, and it is `{self.weighting}`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _terms_of_a_cluster(self) -> Self:
+        terms = self.propensity.clusters
+        if terms is not ClusterTerms.NONE and self.cluster is None:
+            raise ValueError(
+                f"`propensity.clusters: {terms}` needs to know the clusters; name their column in "
+                f"`cluster`, or write `clusters: {ClusterTerms.NONE}`"
+            )
         return self

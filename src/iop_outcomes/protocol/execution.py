@@ -6,10 +6,18 @@ Whoever teaches the cohort or the analysis one of these takes it out of here.
 from collections.abc import Iterator
 
 from iop_outcomes.errors import ProtocolError
-from iop_outcomes.protocol.analysis_plan import PropensityModel, Weighting, WeightLimits
+from iop_outcomes.protocol.analysis_plan import (
+    AnalysisPlan,
+    ClusterTerms,
+    PropensityModel,
+    Weighting,
+    WeightLimits,
+)
 from iop_outcomes.protocol.definitions.reading import definition
 from iop_outcomes.protocol.intercurrent_events import Handling
+from iop_outcomes.protocol.scores import unexecuted_scores
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.standard_errors import ClusterErrors, WeightsTakenAs
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.protocol.time_zero import Clock, FollowUpEnd, Moment
 from iop_outcomes.vocabulary import Estimand
@@ -51,7 +59,7 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 f"`{strategies.time_zero}`",
             )
     if strategies.kind is not StrategyKind.INITIATE:
-        for outcome in protocol.outcomes:
+        for outcome in protocol.risk_outcomes:
             if outcome.horizon_days is None:
                 yield (
                     f"outcomes.{outcome.name}.horizon_days",
@@ -71,8 +79,17 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
             f"arms; write `{Estimand.ATE}`",
         )
     yield from _by_definition(protocol)
+    yield from unexecuted_scores(protocol)
     yield from _weighting(protocol)
+    yield from _cluster_terms(protocol.analysis, protocol.strategies.kind)
+    yield from _standard_errors(protocol.analysis, strategies.kind)
     yield from _estimators(protocol)
+    if protocol.analysis.risk_groups and strategies.kind is StrategyKind.GRACE_PERIOD:
+        yield (
+            "analysis.risk_groups",
+            f"a risk under the comparator is not predicted for `kind: {strategies.kind}`, where "
+            "everyone is in both arms; leave it out",
+        )
     ends = protocol.follow_up.ends
     if set(ends) != {FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS}:
         yield (
@@ -139,10 +156,84 @@ def _weighting(protocol: Protocol) -> Iterator[tuple[str, str]]:
         )
 
 
+def _cluster_terms(plan: AnalysisPlan, kind: StrategyKind) -> Iterator[tuple[str, str]]:
+    """Comparisons within clusters are made at entry, and by models without a penalty."""
+    terms, place = plan.propensity.clusters, "analysis.propensity.clusters"
+    if terms is ClusterTerms.NONE:
+        return
+    if kind is not StrategyKind.INITIATE:
+        yield (
+            place,
+            f"`{terms}` is not executed for `kind: {kind}`, whose weights for leaving a strategy "
+            f"have no terms of clusters; write `{ClusterTerms.NONE}`",
+        )
+    model = plan.propensity.model
+    if terms is not ClusterTerms.MEANS and model is not PropensityModel.LOGISTIC:
+        yield (
+            place,
+            f"`{terms}` is not executed with `model: {model}`, which draws clusters together; "
+            f"write `{ClusterTerms.MEANS}`, or `model: {PropensityModel.LOGISTIC}`",
+        )
+    if terms is ClusterTerms.WITHIN and plan.weighting in (
+        Weighting.ENTROPY_BALANCING,
+        Weighting.SUBCLASSES,
+    ):
+        yield (
+            place,
+            f"`{terms}` is not executed with `weighting: {plan.weighting}`; write "
+            f"`{ClusterTerms.FIXED_EFFECTS}`, or `weighting: {Weighting.INVERSE_PROBABILITY}`",
+        )
+
+
+def _standard_errors(plan: AnalysisPlan, kind: StrategyKind) -> Iterator[tuple[str, str]]:
+    """Errors for few clusters need clusters, and take the weights as one thing or the other."""
+    asked, weights = plan.standard_errors.clusters, plan.standard_errors.weights
+    place, jackknife = "analysis.standard_errors.clusters", asked is ClusterErrors.JACKKNIFE
+    if asked is ClusterErrors.CR1:
+        return
+    if plan.cluster is None:
+        yield (
+            place,
+            f"`{asked}` needs to know the clusters; name their column in `analysis.cluster`, or "
+            f"write `{ClusterErrors.CR1}`",
+        )
+    needed = WeightsTakenAs.ESTIMATED if jackknife else WeightsTakenAs.KNOWN
+    if weights is not needed:
+        why = "makes the weights anew without each cluster" if jackknife else "takes them as known"
+        yield (
+            "analysis.standard_errors.weights",
+            f"`{weights}` is not executed with `clusters: {asked}`, which {why}; write `{needed}`, "
+            f"or `clusters: {ClusterErrors.CR1}`",
+        )
+    if jackknife and plan.weighting is Weighting.NEAREST_NEIGHBOURS:
+        yield (
+            place,
+            f"`{asked}` is not executed with `weighting: {plan.weighting}`, whose matches jump "
+            f"when people leave; write `{ClusterErrors.CR1}`, or `{ClusterErrors.CR2}` with "
+            f"`weights: {WeightsTakenAs.KNOWN}`",
+        )
+    if not jackknife and kind is not StrategyKind.INITIATE:
+        yield (
+            place,
+            f"`{asked}` is not executed for `kind: {kind}`, whose weights change from day to day; "
+            f"write `{ClusterErrors.JACKKNIFE}` or `{ClusterErrors.CR1}`",
+        )
+
+
 def _estimators(protocol: Protocol) -> Iterator[tuple[str, str]]:
-    """Estimators beside need the propensity score of a logistic model, whole, of everyone."""
+    """What predicts outcomes needs the propensity score of a logistic model, whole, of everyone."""
     plan, kind = protocol.analysis, protocol.strategies.kind
-    for asked, found, needed in (
+    asked = {
+        "estimators": list(map(str, plan.estimators)),
+        "effect_modifiers": list(plan.effect_modifiers),
+    }
+    if plan.effect_modifiers and kind is StrategyKind.SUSTAINED:
+        yield (
+            "analysis.effect_modifiers",
+            f"they tell of starting care and are not executed for `kind: {kind}`; leave them out, "
+            "or name them in `analysis.subgroups`",
+        )
+    for fits, found, needed in (
         (kind is not StrategyKind.GRACE_PERIOD, f"kind: {kind}", "choose another kind of strategy"),
         (
             plan.weighting is Weighting.INVERSE_PROBABILITY,
@@ -155,13 +246,18 @@ def _estimators(protocol: Protocol) -> Iterator[tuple[str, str]]:
             f"write `propensity.model: {PropensityModel.LOGISTIC}`",
         ),
         (plan.limits == WeightLimits(), "limits", "leave out `limits`"),
+        (
+            plan.propensity.clusters is not ClusterTerms.WITHIN,
+            f"propensity.clusters: {plan.propensity.clusters}",
+            f"write `propensity.clusters: {ClusterTerms.FIXED_EFFECTS}`",
+        ),
     ):
-        if plan.estimators and not asked:
-            yield (
-                "analysis.estimators",
-                f"{list(map(str, plan.estimators))} are not executed with `{found}`; leave them "
-                f"out, or {needed}",
-            )
+        for key, named in asked.items():
+            if named and not fits:
+                yield (
+                    f"analysis.{key}",
+                    f"{named} are not executed with `{found}`; leave them out, or {needed}",
+                )
 
 
 def moments(protocol: Protocol) -> dict[str, Moment]:

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.values import KINDS, STRICT, Kind
-from iop_outcomes.vocabulary import Direction
+from iop_outcomes.vocabulary import Direction, EventKind
 
 
 class Handling(StrEnum):
@@ -85,6 +85,8 @@ def read_as(kind: str, outcome: Outcome) -> tuple[Handling, ...]:
     does not count as it. What a definition of the registry makes of kinds that it does not name, it
     says in words only (a missed urine may count as use): nothing contradicts it.
     """
+    if outcome.score is not None:  # who died has none
+        return (Handling.COMPETING if kind == EventKind.DEATH else Handling.TREATMENT_POLICY,)
     if kind in outcome.counts:
         good = outcome.better is Direction.HIGHER
         return (Handling.OUTCOME,) if good else (Handling.OUTCOME, Handling.COMPOSITE)
@@ -124,6 +126,8 @@ def contradictions(
 
 
 def _place(kind: str, outcome: Outcome) -> str:
+    if outcome.score is not None:
+        return "is a score, which the dead have not and others have whatever happened"
     if outcome.told_by is not None:
         return f"is read by {outcome.definition_id}"
     for part in ("events", "competing"):

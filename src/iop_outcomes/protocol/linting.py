@@ -36,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     sources.mixture_of_residential_care,
     definitions.definition_the_source_cannot_support,
     definitions.comparison_of_descriptive_outcomes,
+    definitions.score_the_source_cannot_show,
     outcomes.death_left_unsaid,
     outcomes.outcome_that_breaks_the_strategy,
     outcomes.exit_as_censoring,

@@ -188,6 +188,7 @@ $raw
       - data/cohort/attrition.parquet
       - data/cohort/time_at_risk.parquet
       - data/weighting/balance.parquet
+      - data/weighting/clusters.parquet
       - data/weighting/propensity.parquet
       - data/weighting/sample_size.parquet
       - data/weighting/seal.parquet

@@ -11,6 +11,7 @@ from iop_outcomes.protocol.definitions.definition import Definition
 from iop_outcomes.protocol.definitions.reading import Identifier
 from iop_outcomes.protocol.definitions.reading import definition as of_registry
 from iop_outcomes.protocol.outcome_readings import contradictions_of_readings
+from iop_outcomes.protocol.scores import Score, contradictions_of_score
 from iop_outcomes.protocol.time_zero import Clock
 from iop_outcomes.protocol.values import STRICT, Kind, Share, Text
 from iop_outcomes.vocabulary import Direction
@@ -22,7 +23,7 @@ BY_EVENTS = "events"  # what the reading of an outcome is called that has no def
 class Outcome:
     """One outcome, and everything needed to read it from the records.
 
-    It is read by its events, or by a definition of the registry (docs/definitions.md).
+    It is read by its events, by a definition of the registry (docs/definitions.md), or as a score.
 
     Attributes
     ----------
@@ -39,7 +40,8 @@ class Outcome:
         Kinds of event after which the outcome can no longer happen.
     horizon_days
         Day from time zero at which the risk is read. None: the outcome is read at exit from the
-        index stay, whenever that is; or its definition tells yes or no and has no clock.
+        index stay, whenever that is; or its definition tells yes or no and has no clock. With
+        `score` it is left out.
     first_day
         First day after time zero on which an event counts; earlier ones are history.
     clock
@@ -47,12 +49,14 @@ class Outcome:
         since the `exit from the index stay`, of those who got there; or `days in the community`
         since time zero, a clock that stands still by day and night in care and in jail.
     better
-        Whether a lower or a higher risk is better.
+        Whether a lower or a higher risk (or mean score) is better.
     other_definitions
         Definitions that it is read by besides, so that the report can show how far they agree and
         what becomes of the effect. No verdict is passed on them.
     substances
         Whose use counts, as the tests spell them; for definitions of use.
+    score
+        The number that it is, in place of all that makes it happen or not; its means are compared.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -66,6 +70,7 @@ class Outcome:
     better: Direction = Direction.LOWER
     other_definitions: tuple[Identifier, ...] = ()
     substances: tuple[Text, ...] = ()
+    score: Score | None = None
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -76,7 +81,8 @@ class Outcome:
 
     @model_validator(mode="after")
     def _read_as_it_can_be(self) -> Self:
-        for sentence in contradictions_of_readings(self):
+        scored = self.score is not None
+        for sentence in (contradictions_of_score if scored else contradictions_of_readings)(self):
             raise ValueError(sentence)
         return self
 
@@ -116,6 +122,8 @@ class Outcome:
     @property
     def at_exit(self) -> bool:
         """Whether it is read at the exit from the index stay."""
+        if self.score is not None:
+            return False
         return self.horizon_days is None and (self.told_by is None or bool(self.counts))
 
 
@@ -126,7 +134,9 @@ def named_outcomes(outcomes: Any) -> Any:
     if not isinstance(outcomes, Mapping):
         raise ValueError("write the outcomes as a mapping: a name, then what it means")
     return tuple(
-        {"name": name, **outcome} if isinstance(outcome, Mapping) else outcome
+        {"name": name, **({"horizon_days": None} if "score" in outcome else {}), **outcome}
+        if isinstance(outcome, Mapping)
+        else outcome
         for name, outcome in outcomes.items()
     )
 

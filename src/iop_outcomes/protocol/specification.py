@@ -134,6 +134,16 @@ class Protocol:
     disclosure: Disclosure = Field(default_factory=Disclosure)
     labels: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def risk_outcomes(self) -> tuple[Outcome, ...]:
+        """Outcomes that happen or do not: their risks are compared."""
+        return tuple(outcome for outcome in self.outcomes if outcome.score is None)
+
+    @property
+    def score_outcomes(self) -> tuple[Outcome, ...]:
+        """Outcomes that are a number: their means are compared."""
+        return tuple(outcome for outcome in self.outcomes if outcome.score is not None)
+
     @model_validator(mode="after")
     def _sections_speak_of_its_outcomes(self) -> Self:
         names = [outcome.name for outcome in self.outcomes]

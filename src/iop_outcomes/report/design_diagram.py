@@ -14,7 +14,7 @@ from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.report.drawing import INK, canvas, capital, wrapped
-from iop_outcomes.report.wording import MINUS, spelling, when, words
+from iop_outcomes.report.wording import MINUS, read_as_score, spelling, when, words
 
 OPEN_DAYS = 90  # drawn length of a window whose end is not a day
 LABEL_WIDTH, ENDS_WIDTH = 30, 54  # characters of a line
@@ -94,6 +94,9 @@ def windows(protocol: Protocol) -> list[Window]:
 def _of_outcome(outcome: Outcome, protocol: Protocol) -> Window:
     label = f"follow-up: {words(outcome.name, spelling(protocol))}"
     competing = f"a competing event ({', '.join(outcome.competes)})" if outcome.competes else ""
+    if outcome.score is not None:
+        first, last = outcome.score.days or (1, None)
+        return Window(label, first, last, "follow-up", read_as_score(outcome.score))
     if outcome.horizon_days is None:
         ends = "read at exit from the index stay" if outcome.at_exit else f"read {when(outcome)}"
         ends += f", or {competing}" if competing else ""

@@ -16,9 +16,11 @@ import pandas as pd
 
 from iop_outcomes.errors import DisclosureError
 from iop_outcomes.report.suppression import RULES
+from iop_outcomes.report.suppression_of_means import rounded_means
 from iop_outcomes.vocabulary import Measure
 
 SMALLEST_COUNT = 11  # the rule of the US Centers for Medicare & Medicaid Services
+OF_CLUSTERS = ("median", "ninth_decile", "alike")
 _SEAL = object()
 
 
@@ -92,6 +94,9 @@ DECIMALS = {
     **dict.fromkeys(("risk_intervention", "risk_comparator", "shrunken"), 3),
     **dict.fromkeys(("interaction_p", "interaction_p_holm"), 3),
     **dict.fromkeys(("lowest", "highest", "largest_move"), 3),
+    **dict.fromkeys(("prognostic_smd_before", "prognostic_smd_after"), 2),
+    **dict.fromkeys((f"{n}_{w}" for n in OF_CLUSTERS for w in ("before", "after")), 2),
+    **{"coefficient": 4, "joint_p": 3},
     **{"largest_smd": 2, "effective_clusters": 1},
     "effective_n": 1,
     "median_shift": 0,
@@ -99,7 +104,11 @@ DECIMALS = {
 
 
 def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
+    exact = [name for name in ("coefficient", "conf_low", "conf_high") if name in table.columns]
+    change = table[exact].astype("float64").round(4)
     table = table.round({name: n for name, n in DECIMALS.items() if name in table.columns})
+    if "coefficient" in table.columns:  # per unit of a number it can be small
+        table[exact] = change
     if "measure" in table.columns and "estimate" in table.columns:
         numbers = ["estimate", "conf_low", "conf_high"]
         for measure, decimals in (
@@ -109,6 +118,7 @@ def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
         ):
             rows = table["measure"] == str(measure)
             table.loc[rows, numbers] = table.loc[rows, numbers].round(decimals)
+        table = rounded_means(table)
     for column in table.columns[table.columns.str.contains(r"^(?:weighted_)?(?:value|spread)_")]:
         # A level's share in tenths of a per cent, a number's mean in tenths.
         table[column] = table[column].round(3).where(table["level"].notna(), table[column].round(1))

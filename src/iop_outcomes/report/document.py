@@ -1,6 +1,5 @@
 """The report: released exhibits in the protocol's order, on one page that needs nothing else."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,17 +27,28 @@ from iop_outcomes.report.by_outcome import (
     numbers_at_risk,
     truth_of_outcomes,
 )
+from iop_outcomes.report.clusters_page import cluster_exhibits, cluster_tables
 from iop_outcomes.report.definitions_page import definition_exhibits, definition_tables
 from iop_outcomes.report.design_diagram import design_diagram, design_in_words
 from iop_outcomes.report.disclosure import Released, release
 from iop_outcomes.report.drawing import svg
+from iop_outcomes.report.few_clusters import few_clusters_sentences
 from iop_outcomes.report.figures import (
+    DIFFERENCES,
     cumulative_incidence_plot,
     flow_diagram,
     forest_plot,
     love_plot,
     propensity_overlap_plot,
 )
+from iop_outcomes.report.means_page import (
+    mean_exhibits,
+    mean_sentences,
+    mean_tables,
+    units_of,
+)
+from iop_outcomes.report.metrics import metrics_text
+from iop_outcomes.report.modifiers_page import modifier_exhibits
 from iop_outcomes.report.provenance import data_hash, package_versions
 from iop_outcomes.report.quality_page import margins, quality_exhibits
 from iop_outcomes.report.seal_page import seal_sentences
@@ -100,6 +110,7 @@ class Findings:
     agreement: pd.DataFrame = field(default_factory=nothing_compared)
     time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
     seal: pd.DataFrame = field(default_factory=unsealed)
+    clusters: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,8 @@ def write_report(findings: Findings, protocol: Protocol, standing: Standing = UN
     verdicts = [
         *seal_sentences(shown["seal"], protocol),
         *_verdicts(shown["estimates"], shown["arms"], protocol),
+        *mean_sentences(shown, protocol),
+        *few_clusters_sentences(shown, protocol),
     ]
     facts = {
         "standing": standing,
@@ -146,7 +159,7 @@ def write_report(findings: Findings, protocol: Protocol, standing: Standing = UN
         {
             "report.html": page,
             "summary.md": _summary(protocol, verdicts, facts),
-            "metrics.json": _metrics(shown["estimates"], facts),
+            "metrics.json": metrics_text(shown["estimates"], facts),
             **{f"figures/{name}.svg": drawing for name, drawing in figures.items()},
             **{f"tables/{e.name}.csv": e.table.to_csv(index=False) for e in exhibits.values()},
             **{
@@ -187,14 +200,15 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "exits": by_what_they_count_as(findings.comparison.exits, protocol),
         "time_at_risk": findings.time_at_risk,
     }
-    tables |= subgroup_tables(findings.comparison)
+    tables |= cluster_tables(findings.clusters, findings.comparison)
+    tables |= subgroup_tables(findings.comparison) | mean_tables(findings.comparison)
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
     shown = {name: gate(table) for name, table in tables.items()}
     # Of the alternatives only what the report prints: their unadjusted risks, less the planned
     # ones, would count the people between two horizons or in a left-out group.
     others = findings.robustness.estimates
-    others = main_rows(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
+    others = main_rows(others[others["measure"].isin(DIFFERENCES)])
     shown |= {"robustness": gate(others, tables["estimates"])}
     told = definition_tables(findings.comparison, findings.agreement, protocol)
     return shown | {
@@ -221,24 +235,29 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
                 names | ({"clock": DAYS_ON[outcome.clock]} if outcome.clock in DAYS_ON else {}),
             )
     figures["forest"] = forest_plot(
-        shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names
-    )
+        shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names,
+        units_of(protocol),
+    )  # fmt: skip
     return figures | subgroup_figures(shown, protocol)
 
 
 def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
+    warnings = few_clusters_sentences(shown, protocol)
     exhibits = [
         *protocol_exhibits(protocol),
         *quality_exhibits(shown, protocol),
         attrition_table(shown["attrition"], protocol),
         baseline_table(shown["balance"], shown["sample_size"], protocol),
-        effects_table(shown["estimates"], shown.get("truth"), protocol),
+        effects_table(shown["estimates"], shown.get("truth"), protocol, warnings),
         outcomes_table(shown["arms"], protocol),
+        *mean_exhibits(shown, protocol),
         time_table(shown["time_at_risk"], protocol),
         exits_table(shown["exits"], protocol),
         robustness_table(shown["robustness"], protocol),
         *definition_exhibits(shown, protocol),
         *subgroup_exhibits(shown, protocol),
+        *modifier_exhibits(shown, protocol),
+        *cluster_exhibits(shown, protocol),
     ]
     return {exhibit.name: exhibit for exhibit in exhibits}
 
@@ -290,23 +309,3 @@ def _summary(protocol: Protocol, verdicts: list[str], facts: dict) -> str:
         f"Protocol {facts['protocol_hash']}, data {facts['data_hash']}. "
         f"{' '.join(facts['standing'].sentences())}\n"
     )
-
-
-def _metrics(estimates: Released, facts: dict) -> str:
-    """Weighted estimates for `dvc metrics`, rounded so that another machine's last bits agree."""
-    table = main_rows(estimates.table)
-    metrics: dict = {}
-    for row in table.to_dict("records"):
-        metrics.setdefault(row["outcome"], {})[row["measure"]] = {
-            "estimate": _rounded(row["estimate"]),
-            "conf_low": _rounded(row["conf_low"]),
-            "conf_high": _rounded(row["conf_high"]),
-            **({"verdict": row["verdict"]} if isinstance(row["verdict"], str) else {}),
-        }
-    metrics["protocol_hash"] = facts["protocol_hash"]
-    metrics["protocol"] = facts["standing"].facts
-    return json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
-
-
-def _rounded(value: float) -> float | None:
-    return None if pd.isna(value) else round(float(value), 4)

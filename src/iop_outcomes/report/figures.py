@@ -25,6 +25,10 @@ from iop_outcomes.report.drawing import (
 from iop_outcomes.report.wording import count, words
 from iop_outcomes.vocabulary import Arm, Measure
 
+DIFFERENCES = [str(Measure.RISK_DIFFERENCE), str(Measure.MEAN_DIFFERENCE)]
+RISK_DIFFERENCE = "Risk difference, percentage points"
+NO_UNITS: Mapping[str, str] = {}
+
 
 def flow_diagram(attrition: Released, names: Mapping[str, str] = NAMES) -> Figure:
     """Who was admitted, who was left out and why, who remains: one column per arm."""
@@ -196,6 +200,7 @@ def forest_plot(
     margins: Mapping[str, float] | None = None,
     truth: Released | None = None,
     names: Mapping[str, str] = NAMES,
+    units: Mapping[str, str] = NO_UNITS,
 ) -> Figure:
     """Risk differences with their intervals: unadjusted, as planned, and under alternatives.
 
@@ -210,33 +215,40 @@ def forest_plot(
         is better).
     truth
         Planted truths; a cross marks those of the planned analysis.
+    units
+        What outcomes that are a number count; each has a panel of its own scale, of mean
+        differences.
     """
     table = _forest_rows(estimates, alternatives, names)
+    alone = table["measure"].eq(str(Measure.MEAN_DIFFERENCE)).any()  # each panel has its own scale
     outcomes, labels = (list(dict.fromkeys(table[c])) for c in ("outcome", "label"))
     place = {label: -row for row, label in enumerate(labels)}
     with canvas(3.4 + 2.9 * len(outcomes), 1.3 + 0.3 * len(labels)) as figure:
         panels = figure.subplots(1, len(outcomes), squeeze=False, sharey=True)[0]
         for axes, outcome in zip(panels, outcomes, strict=True):
             part = table[table["outcome"] == outcome]
+            means = part["measure"].eq(str(Measure.MEAN_DIFFERENCE)).all()
+            scale = 1 if means else 100
             axes.axvline(0, color=FAINT, linewidth=0.8)
             if margins and outcome in margins:
                 axes.axvline(100 * margins[outcome], color=RED, linestyle=":", label="margin")
             for row in part.itertuples():
                 colour, y = (INK if row.planned else FAINT), place[row.label]
-                axes.plot([100 * row.conf_low, 100 * row.conf_high], [y, y], color=colour)
-                axes.plot(100 * row.estimate, y, "D" if row.planned else "o", color=colour, ms=5)
+                axes.plot([scale * row.conf_low, scale * row.conf_high], [y, y], color=colour)
+                axes.plot(scale * row.estimate, y, "D" if row.planned else "o", color=colour, ms=5)
             if truth is not None:
                 known = _planted(part, truth)
                 y = [place[label] for label in known["label"]]
                 axes.plot(100 * known["truth"], y, "x", color=RED, label="planted truth")
             axes.set(title=capital(words(outcome, names)))
             axes.xaxis.set_major_formatter(SIGNED)
+            if alone:
+                unit = units.get(outcome)
+                counted = "Mean difference" + (f", {unit}" if unit else "")
+                axes.set_xlabel(counted if means else RISK_DIFFERENCE)
         panels[0].set_yticks(list(place.values()), labels)
-        figure.supxlabel(
-            f"Risk difference, percentage points ({names[Arm.INTERVENTION]} minus "
-            f"{names[Arm.COMPARATOR]})",
-            fontsize=9,
-        )
+        minus = f"({names[Arm.INTERVENTION]} minus {names[Arm.COMPARATOR]})"
+        figure.supxlabel(minus if alone else f"{RISK_DIFFERENCE} {minus}", fontsize=9)
         legend = {}
         for axes in panels:
             marks, texts = axes.get_legend_handles_labels()
@@ -249,7 +261,7 @@ def forest_plot(
 def _forest_rows(
     estimates: Released, alternatives: Released | None, names: Mapping[str, str]
 ) -> pd.DataFrame:
-    own = estimates.table[estimates.table["measure"] == str(Measure.RISK_DIFFERENCE)]
+    own = estimates.table[estimates.table["measure"].isin(DIFFERENCES)]
     planned = main_rows(own)
     beside = own[~own.index.isin(planned.index)]
     parts = [
@@ -258,7 +270,7 @@ def _forest_rows(
     ]
     if alternatives is not None:
         others = alternatives.table
-        others = main_rows(others[others["measure"] == str(Measure.RISK_DIFFERENCE)])
+        others = main_rows(others[others["measure"].isin(DIFFERENCES)])
         parts.append(others.assign(label=others["alternative"].map(capital), planned=False))
     table = pd.concat(parts, ignore_index=True)
     table["label"] = table["label"].map(lambda label: wrapped(label, 40))

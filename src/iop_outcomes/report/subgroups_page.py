@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from iop_outcomes.analysis.comparison import Comparison
 from iop_outcomes.analysis.left_out import REFITTED
 from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.protocol.standard_errors import ClusterErrors
 from iop_outcomes.report.disclosure import Released
 from iop_outcomes.report.subgroup_plot import subgroup_plot
 from iop_outcomes.report.tables import Exhibit, hidden_note
@@ -32,12 +33,17 @@ SUBGROUPS_NOTE = (
     "covariates looked at, for this outcome. Drawn together: levels moved toward their mean by as "
     "much as luck explains their spread (empirical Bayes). "
 )
+BY_RISK_NOTE = (
+    "Predicted risk: groups by the risk under {comparator}, predicted by a model that is fitted to "
+    "others of that arm (cross-fitted); that they were predicted is not in the intervals. "
+)
 CLONED_NOTE = "Without SMDs: everyone is in both arms at time zero. "
 
 
 def subgroup_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     """What goes to the gate; nothing of what the protocol does not ask for."""
-    tables = {"subgroups": comparison.subgroups, "left_out": comparison.left_out}
+    names = ("subgroups", "effect_modifiers", "left_out")
+    tables = {name: getattr(comparison, name) for name in names}
     return {name: table for name, table in tables.items() if not table.empty}
 
 
@@ -47,14 +53,14 @@ def subgroup_figures(shown: Mapping[str, Released], protocol: Protocol) -> dict[
         f"subgroups_{outcome.name}": subgroup_plot(
             shown["subgroups"], shown["estimates"], outcome.name, spelling(protocol)
         )
-        for outcome in (protocol.outcomes if "subgroups" in shown else ())
+        for outcome in (protocol.risk_outcomes if "subgroups" in shown else ())
     }
 
 
 def subgroup_exhibits(shown: Mapping[str, Released], protocol: Protocol) -> Iterator[Exhibit]:
     """A table of subgroups for each outcome, and one of what leaving out a facility does."""
     if "subgroups" in shown:
-        for outcome in protocol.outcomes:
+        for outcome in protocol.risk_outcomes:
             yield _subgroups(shown["subgroups"].table, outcome, protocol)
     if "left_out" in shown:
         yield _left_out(shown["left_out"].table, protocol)
@@ -81,9 +87,21 @@ def _subgroups(table: pd.DataFrame, outcome: Outcome, protocol: Protocol) -> Exh
         f"subgroups_{outcome.name}",
         f"{words(outcome.name, names).capitalize()} {when(outcome)}, within subgroups.",
         pd.DataFrame(rows),
-        f"{SUBGROUPS_NOTE}{CLONED_NOTE if cloned else ''}People as enrolled; risks weighted, in "
-        f"per cent. {hidden_note(protocol)}",
+        f"{SUBGROUPS_NOTE}{_by_risk(protocol)}{CLONED_NOTE if cloned else ''}People as enrolled; "
+        f"risks weighted, in per cent. {_errors_note(protocol)}{hidden_note(protocol)}",
     )
+
+
+def _by_risk(protocol: Protocol) -> str:
+    asked = protocol.analysis.risk_groups is not None
+    return BY_RISK_NOTE.format(**spelling(protocol)) if asked else ""
+
+
+def _errors_note(protocol: Protocol) -> str:
+    """Errors within levels, where those of the whole are others; nothing where they are not."""
+    asked = protocol.analysis.standard_errors.clusters
+    within = f"Standard errors within levels: {ClusterErrors.CR1}, not {asked}. "
+    return "" if asked is ClusterErrors.CR1 else within
 
 
 def _difference(row: Mapping) -> str:

@@ -9,10 +9,18 @@ from collections.abc import Callable
 import pandas as pd
 
 from iop_outcomes.report.small_counts import is_small, with_complements
+from iop_outcomes.report.suppression_of_means import means
 from iop_outcomes.report.suppression_of_records import anonymity, broken_rules, ledger, missingness
-from iop_outcomes.report.suppression_of_subgroups import left_out, subgroups
+from iop_outcomes.report.suppression_of_subgroups import effect_modifiers, left_out, subgroups
 from iop_outcomes.report.suppression_of_time import time_at_risk
-from iop_outcomes.report.suppression_of_weighting import balance, overlap, sample_size, seal
+from iop_outcomes.report.suppression_of_weighting import (
+    balance,
+    clusters,
+    overlap,
+    prognosis,
+    sample_size,
+    seal,
+)
 from iop_outcomes.vocabulary import Estimand, Method
 
 
@@ -79,7 +87,9 @@ def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
 def _near_another(n: pd.Series, measure: pd.Series, k: int) -> pd.Series:
     """Numbers of people that differ by a small count from one of the same kind shown before."""
     near = pd.Series(False, index=n.index)
-    for _, group in n.groupby(measure):
+    # Means of an arm and risks of it are told of the same people.
+    whose = measure.str.replace("mean_", "risk_")
+    for _, group in n.groupby(whose):
         shown: list[int] = []
         for value in group.dropna().unique():
             if any(0 < abs(value - other) < k for other in shown):
@@ -268,6 +278,7 @@ RULES: list[tuple[set[str], Rule]] = [
     ({"outcome", "measure", "estimate", "n", "smallest_cell", "fewest_missing"}, _estimates),
     ({"outcome", "method", "arm", "people", "missing", "events", "competing"}, _arms),
     ({"outcome", "definition", "arm", "people", "missing", "events"}, _definition_counts),
+    ({"outcome", "method", "arm", "people", "missing", "mean", "smallest_cell"}, means),
     ({"outcome", "first", "second", "kappa", "median_shift", "smallest_cell"}, _agreement),
     ({"outcome", "method", "arm", "day", "risk", "at_risk", "events"}, _curves),
     ({"outcome", "arm", "day", "at_risk", "enrolled"}, _at_risk),
@@ -278,6 +289,9 @@ RULES: list[tuple[set[str], Rule]] = [
     ({"arm", "level_of_care", "reason", "people"}, _exits),
     ({"outcome", "arm", "people", "missing", "person_days", "people_outside"}, time_at_risk),
     ({"outcome", "covariate", "level", "interaction_p", "fewest_apart"}, subgroups),
+    ({"outcome", "covariate", "level", "coefficient", "reference", "joint_p"}, effect_modifiers),
     ({"outcome", "cluster", "how", "whole", "effective_clusters"}, left_out),
+    ({"cluster", "people_intervention", "weighing_intervention", "largest_smd_after"}, clusters),
+    ({"outcome", "prognostic_smd_before", "prognostic_smd_after", "smallest_cell"}, prognosis),
     ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
 ]

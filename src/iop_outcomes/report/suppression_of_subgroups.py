@@ -1,4 +1,4 @@
-"""What is hidden of subgroups, and of the answers without one facility."""
+"""What is hidden of subgroups, of effect modifiers, and of the answers without one facility."""
 
 import pandas as pd
 
@@ -40,6 +40,35 @@ def subgroups(table: pd.DataFrame, k: int) -> pd.DataFrame:
         if hidden.any():
             shown.loc[levels.index, OF_ALL_LEVELS] = None
     return shown
+
+
+def effect_modifiers(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """A coefficient of a level with few people with or without the event is hidden, with cover.
+
+    With the level that others are compared with all of its covariate are hidden, and with any of
+    an outcome their joint test. A number is told of everyone.
+    """
+    shown = table.drop(columns=["std_error", *CELLS])
+    for _, rows in table.groupby("outcome", sort=False):
+        gone = pd.Series(False, index=rows.index)
+        for _, levels in rows.groupby("covariate", sort=False):
+            gone[levels.index] = _few_behind(levels, k)
+        told = gone & ~rows["reference"]
+        shown.loc[told.index[told], ["coefficient", "conf_low", "conf_high"]] = None
+        if gone.any():
+            shown.loc[rows.index, "joint_p"] = None
+    return shown
+
+
+def _few_behind(levels: pd.DataFrame, k: int) -> pd.Series:
+    if levels["level"].isna().all():
+        return is_small(levels[CELLS], k).any(axis=1)
+    hidden, before = pd.Series(False, index=levels.index), None
+    while before is None or not hidden.equals(before):
+        before = hidden.copy()
+        for column in CELLS:
+            hidden = with_complements(levels[column], k, hidden)
+    return hidden | bool(hidden[levels["reference"]].any())
 
 
 def left_out(table: pd.DataFrame, k: int) -> pd.DataFrame:

@@ -5,6 +5,8 @@ import pandas as pd
 from iop_outcomes.report.small_counts import is_small, with_complements
 from iop_outcomes.vocabulary import Arm
 
+FEWEST_CLUSTERS = 3  # of fewer, the median would be that of one that is known
+
 
 def balance(table: pd.DataFrame, k: int) -> pd.DataFrame:
     """Shares of few people, and weighted shares that tell of few who were left out or stayed."""
@@ -81,7 +83,7 @@ def sample_size(table: pd.DataFrame, k: int) -> pd.DataFrame:
     """Numbers of people, and what would be one: matched people weigh alike."""
     small = is_small(table["people"], k)
     shown = table.astype({"people": "Int64"})
-    left_out = [name for name in ("trimmed", "unmatched") if name in table]
+    left_out = [name for name in ("trimmed", "one_armed", "unmatched") if name in table]
     if left_out:
         gone = table[left_out].sum(axis=1)
         few = is_small(gone, k) | is_small(table["people"] - gone, k)
@@ -91,6 +93,7 @@ def sample_size(table: pd.DataFrame, k: int) -> pd.DataFrame:
         numbers = ["effective", "largest_share"]
         shown[numbers] = shown[numbers].mask(few)
         either, stays = table["in_equipoise"], table["people"] - table["trimmed"]
+        stays = stays - table.get("one_armed", 0)
         of_few = few | is_small(either, k) | is_small(stays - either, k)
         shown["equipoise"] = shown["equipoise"].mask(of_few)
         overlap = ["overlap_before", "overlap_after"]
@@ -107,6 +110,45 @@ def seal(table: pd.DataFrame, k: int) -> pd.DataFrame:
     """
     shown = table[["condition", "limit", "found", "holds"]].copy()
     return shown.assign(found=shown["found"].mask(is_small(table["smallest_cell"], k)))
+
+
+def clusters(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Which cluster it is stays inside: shown is the distribution, in one row.
+
+    In it are clusters with enough people of both arms, of whom enough weigh something; of fewer
+    than three there is none. People of clusters with one arm are hidden where they, or the others
+    of their arm, are few.
+    """
+    people = table[[f"people_{arm}" for arm in Arm]]
+    weighing = table[[f"weighing_{arm}" for arm in Arm]]
+    alone = people.eq(0).any(axis=1)
+    gone = people[alone].sum()
+    few = bool((is_small(gone, k) | is_small(people.sum() - gone, k)).any())
+    row = {
+        "clusters": len(table),
+        "one_armed": None if few else int(alone.sum()),
+        **{f"one_armed_{arm}": None if few else int(gone[f"people_{arm}"]) for arm in Arm},
+    }
+    told = table[(people >= k).all(axis=1) & (weighing >= k).all(axis=1)]
+    enough = len(told) >= FEWEST_CLUSTERS
+    for kind in ("before", "after"):
+        largest = told[f"largest_smd_{kind}"]
+        row |= {
+            f"median_{kind}": largest.median() if enough else None,
+            f"ninth_decile_{kind}": largest.quantile(0.9) if enough else None,
+            f"alike_{kind}": (largest <= 0.1).mean() if enough else None,
+        }
+    counts = ["clusters", "one_armed", *(f"one_armed_{arm}" for arm in Arm), "told"]
+    shown = pd.DataFrame([row | {"told": len(told)}])
+    return shown.astype({name: "Int64" if name in counts else "float64" for name in shown})
+
+
+def prognosis(table: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Differences of a score that few people's outcomes made, or that few people share."""
+    shown = table.drop(columns="smallest_cell")
+    numbers = ["prognostic_smd_before", "prognostic_smd_after"]
+    shown[numbers] = shown[numbers].mask(is_small(table["smallest_cell"], k))
+    return shown
 
 
 def overlap(table: pd.DataFrame, k: int) -> pd.DataFrame:

@@ -1,18 +1,21 @@
 """Tables as people read them: released numbers formatted, one caption, one note."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.report.balance_note import farthest_note, who_weighs
 from iop_outcomes.report.disclosure import Released
 from iop_outcomes.report.effects_notes import estimators_note, numbers_needed_note
-from iop_outcomes.report.figures import balance_rows
+from iop_outcomes.report.figures import DIFFERENCES, balance_rows
+from iop_outcomes.report.suppression_of_means import mean_decimals
 from iop_outcomes.report.wording import (
     HIDDEN,
     MEASURE,
     count,
+    in_units,
     interval,
     methods_note,
     number,
@@ -83,33 +86,8 @@ def baseline_table(balance: Released, sample_size: Released, protocol: Protocol)
         pd.DataFrame(rows)[order],
         "Counts with per cent, or means with standard deviations. SMD: standardised mean "
         "difference, over the pooled standard deviation before weighting. "
-        f"{_who_weighs(size, names)}{hidden_note(protocol)}",
+        f"{who_weighs(size, names)}{farthest_note(balance, names)}{hidden_note(protocol)}",
     )
-
-
-def _who_weighs(size: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Who could have entered either arm, and who does not count in the weighted columns."""
-    said = ""
-    for kind, words_of in (("trimmed", "trimmed"), ("unmatched", "without a match")):
-        if kind in size and not size[kind].eq(0).fillna(False).all():
-            people = [
-                f"{'some' if pd.isna(n) else count(n)} of {names[Arm(arm)]}"
-                for arm, n in size[kind].items()
-                if pd.isna(n) or n
-            ]
-            said += f"Left out of the weighted columns, {words_of}: {', '.join(people)}. "
-    few = [names[Arm(arm)] for arm in size.index[size["effective"] < size["people"] / 3]]
-    if few:
-        said += (
-            f"Few people carry much of the weight in {' and in '.join(few)} (effective n below a "
-            "third): intervals may be too narrow. "
-        )
-    if "equipoise" in size and size["equipoise"].notna().all():
-        shares = " and ".join(
-            f"{percent(size.loc[arm, 'equipoise'], 0)}% of {names[arm]}" for arm in Arm
-        )
-        said += f"Equipoise (preference score 0.3 to 0.7): {shares}. "
-    return said
 
 
 def _level(row: pd.Series, arm: Arm, kind: str) -> str:
@@ -126,24 +104,32 @@ def _level(row: pd.Series, arm: Arm, kind: str) -> str:
     return f"{share}%" if kind else f"{count(row[f'people_{arm}'])} ({share}%)"
 
 
-def effects_table(estimates: Released, truth: Released | None, protocol: Protocol) -> Exhibit:
-    """Absolute and relative effects on every outcome, unadjusted and weighted."""
+def effects_table(
+    estimates: Released,
+    truth: Released | None,
+    protocol: Protocol,
+    warnings: Iterable[str] = (),
+) -> Exhibit:
+    """Absolute and relative effects on every outcome, unadjusted and weighted.
+
+    `warnings` are sentences about the standard errors, which stand below.
+    """
     names = spelling(protocol)
     outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
     level = f"{100 * protocol.analysis.confidence_level:g}% CI"
     methods = [method for method in Method if str(method) in set(estimates.table["method"])]
-    rows = []
+    rows, decimals = [], mean_decimals(estimates.table)
     for (name, measure), both in estimates.table.groupby(["outcome", "measure"], sort=False):
         outcome = outcomes[str(name)]
         by_method = both.set_index("method")
         row = {
             "Outcome": f"{words(outcome.name, names)} {when(outcome)}",
-            "Measure": MEASURE[Measure(str(measure))].format(**names),
+            "Measure": MEASURE[Measure(str(measure))].format(**names) + in_units(outcome),
         }
         for method in methods:
             label = f"{names[method]} ({level})"
             row[label] = (
-                interval({**by_method.loc[str(method)], "measure": measure})
+                interval({**by_method.loc[str(method)], "measure": measure}, decimals.get(name))
                 if str(method) in by_method.index
                 else _without(method, str(measure))
             )
@@ -154,13 +140,15 @@ def effects_table(estimates: Released, truth: Released | None, protocol: Protoco
     note = (
         f"Risks in per cent; differences are {names['intervention']} minus "
         f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
-        f"Standard errors: {'; '.join(se)}. {hidden_note(protocol)}"
+        f"Standard errors: {'; '.join(se)}. {' '.join([*warnings, hidden_note(protocol)])}"
     )
     if (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
         note += (
             " Mean days are days before the outcome, up to the horizon; who can no longer have it "
             "(a competing event) counts as free of it to the end."
         )
+    if protocol.score_outcomes:
+        note += " Means are in their own units, and no ratio is made of them."
     note += methods_note(protocol) + estimators_note(protocol)
     note += numbers_needed_note(estimates, protocol)
     if truth is not None:
@@ -250,21 +238,24 @@ def robustness_table(alternatives: Released, protocol: Protocol) -> Exhibit:
     """The weighted risk difference under every alternative protocol."""
     names, table = spelling(protocol), alternatives.table
     outcomes = {outcome.name: outcome for outcome in protocol.outcomes}
-    table = table[table["measure"] == str(Measure.RISK_DIFFERENCE)]
+    table = table[table["measure"].isin(DIFFERENCES)]
+    decimals = mean_decimals(table)
+    difference = "Difference, points or units" if decimals else "Risk difference, points"
     rows = [
         {
             "Alternative": row["alternative"],
             "Outcome": f"{words(row['outcome'], names)}, {_read(row, outcomes[row['outcome']])}",
             "Estimand": row["estimand"],
             "n": count(row["n"]),
-            "Risk difference, points": interval(row),
+            difference: interval(row, decimals.get(row["outcome"]))
+            + in_units(outcomes[row["outcome"]], " "),
             "Verdict": row["verdict"] if isinstance(row["verdict"], str) else "",
         }
         for row in table.to_dict("records")
     ]
     return Exhibit(
         "robustness",
-        "The risk difference when one line of the protocol changes.",
+        f"The {'' if decimals else 'risk '}difference when one line of the protocol changes.",
         pd.DataFrame(rows),
         hidden_note(protocol),
     )
@@ -274,6 +265,8 @@ def _read(row: Mapping[str, object], outcome: Outcome) -> str:
     """When an alternative reads an outcome, which the protocol may read otherwise."""
     if not pd.isna(row["horizon_days"]):
         return f"day {row['horizon_days']}"
+    if outcome.score is not None:
+        return "in its window"
     unclocked = outcome.horizon_days is None and not outcome.at_exit
     return when(outcome) if unclocked else "at exit"
 

@@ -4,19 +4,21 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from iop_outcomes.protocol.analysis_plan import AnalysisPlan
 from iop_outcomes.protocol.execution import moments
 from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent
 from iop_outcomes.protocol.linting import lint
-from iop_outcomes.protocol.outcomes import Margin, Outcome
+from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.standard_errors import ClusterErrors, WeightsTakenAs
 from iop_outcomes.protocol.strategies import CausalContrast, Mechanism, StrategyKind
+from iop_outcomes.report.clusters_page import compared_within
 from iop_outcomes.report.drawing import capital
+from iop_outcomes.report.margin_row import margin_row
 from iop_outcomes.report.tables import Exhibit
 from iop_outcomes.report.wording import (
-    number,
-    percent,
-    points,
     population,
+    read_as_score,
     spelling,
     when,
     words,
@@ -60,10 +62,14 @@ def target_trial_table(protocol: Protocol) -> Exhibit:
         *(_outcome(outcome, names) for outcome in protocol.outcomes),
         ("Causal contrast", *CONTRAST[protocol.causal_contrast]),
         *_intercurrent_events(protocol, names),
-        ("Estimand", f"{population(protocol)}; risk difference", f"{protocol.estimand} weights"),
+        (
+            "Estimand",
+            f"{population(protocol)}; {_contrast(protocol)}",
+            f"{protocol.estimand} weights",
+        ),
         _analysis(protocol, names),
         *(
-            _margin(name, margin, protocol, names)
+            margin_row(name, margin, protocol, names)
             for name, margin in protocol.noninferiority.items()
         ),
         *_missing_data(protocol, names),
@@ -143,6 +149,7 @@ def _grace_period(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
 def _assignment(protocol: Protocol, names: Mapping[str, str]) -> Row:
     said = protocol.assignment
     covariates = ", ".join(_term(term, names) for term in protocol.analysis.covariates)
+    covariates += compared_within(protocol)
     why = f". {capital(said.reason)}" if said.reason else ""
     if protocol.strategies.kind is StrategyKind.GRACE_PERIOD:
         return (
@@ -198,7 +205,10 @@ def _follow_up(protocol: Protocol) -> Row:
 def _outcome(outcome: Outcome, names: Mapping[str, str]) -> Row:
     better = "lower" if outcome.better is Direction.LOWER else "higher"
     told_by = outcome.told_by
-    if told_by is None:
+    number_of = "risk" if outcome.score is None else "mean"
+    if outcome.score is not None:
+        here = read_as_score(outcome.score)
+    elif told_by is None:
         here = f"first of: {', '.join(outcome.events)}"
         if outcome.horizon_days is not None:
             here += f", from day {outcome.first_day} on"
@@ -213,7 +223,7 @@ def _outcome(outcome: Outcome, names: Mapping[str, str]) -> Row:
         here += f"; also read by: {', '.join(outcome.other_definitions)}"
     return (
         f"Outcome: {words(outcome.name, names)}",
-        f"{outcome.meaning} ({when(outcome)}; a {better} risk is better)",
+        f"{outcome.meaning} ({when(outcome)}; a {better} {number_of} is better)",
         here,
     )
 
@@ -238,37 +248,34 @@ def _handling(event: IntercurrentEvent, names: Mapping[str, str]) -> str:
     return "; ".join([str(event.strategy), *own])
 
 
+def _contrast(protocol: Protocol) -> str:
+    """What is compared of the arms."""
+    risks = ["risk difference"] if protocol.risk_outcomes else []
+    return ", ".join([*risks, *["mean difference"] * bool(protocol.score_outcomes)])
+
+
 def _analysis(protocol: Protocol, names: Mapping[str, str]) -> Row:
     plan = protocol.analysis
+    risks, scores = protocol.risk_outcomes, protocol.score_outcomes
+    compared = " and ".join([*["risks"] * bool(risks), *["means"] * bool(scores)])
+    acknowledged = ", competing events acknowledged" if risks else ""
     clustered = f", clustered by {_term(plan.cluster, names)}" if plan.cluster else ""
     return (
         "Analysis",
-        "risks by arm, competing events acknowledged, and their difference",
-        "weighted risks; standard errors from stacked estimating equations"
-        f"{clustered}; {100 * plan.confidence_level:g}% confidence intervals",
+        f"{compared} by arm{acknowledged}, and their difference",
+        f"weighted {compared}; standard errors {_errors(plan)}{clustered}; "
+        f"{100 * plan.confidence_level:g}% confidence intervals",
     )
 
 
-def _margin(name: str, margin: Margin, protocol: Protocol, names: Mapping[str, str]) -> Row:
-    said = f"{points(margin)} percentage points of risk difference"
-    if margin.reference_risk is not None:
-        said += _implied(margin, next(o for o in protocol.outcomes if o.name == name))
-    return (
-        f"Margin: {words(name, names)}",
-        said,
-        f"{capital(margin.justification.rstrip('.'))}. Set by {margin.set_by}",
-    )
-
-
-def _implied(margin: Margin, outcome: Outcome) -> str:
-    """The same margin as a ratio of risks, which is what it means to one person."""
-    lower = outcome.better is Direction.LOWER
-    risk = margin.reference_risk or 0.0
-    at_margin = risk + margin.risk_difference * (1 if lower else -1)
-    if not 0 < at_margin < 1:
-        return ""
-    ratio = number(at_margin / risk, 2)
-    return f"; at a risk of {percent(risk, 0)}% under the comparator, a risk ratio of {ratio}"
+def _errors(plan: AnalysisPlan) -> str:
+    asked = plan.standard_errors
+    if asked.weights is WeightsTakenAs.KNOWN:
+        told = "with the weights taken as known"
+        return told if asked.clusters is ClusterErrors.CR1 else f"{told}, by {asked.clusters}"
+    if asked.clusters is ClusterErrors.JACKKNIFE:
+        return "by the jackknife, with the weights made anew"
+    return "from stacked estimating equations"
 
 
 def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
@@ -276,6 +283,8 @@ def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
     yield "Missing data: covariates", "none", str(missing.covariates)
     clocked = any(outcome.horizon_days is not None for outcome in protocol.outcomes)
     censored = "; who is seen for a while is censored where their records end" if clocked else ""
+    if protocol.score_outcomes:
+        censored += "; who has no score in its window is left out and counted"
     rules = {outcome.name: missing.rule(outcome.name) for outcome in protocol.outcomes}
     why = f". {capital(missing.reason)}" if missing.reason else ""
     for rule in dict.fromkeys(rules.values()):

@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from iop_outcomes.protocol.analysis_plan import Weighting
+from iop_outcomes.protocol.analysis_plan import ClusterTerms, Weighting
 from iop_outcomes.protocol.immortal_time import Timing
+from iop_outcomes.protocol.scores import Score, Take
 from iop_outcomes.protocol.specification import Margin, Outcome, Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.protocol.time_zero import Clock, Moment
+from iop_outcomes.report.suppression_of_means import OF_MEANS
 from iop_outcomes.vocabulary import Direction, Estimand, Measure, Method, Verdict
 
 HIDDEN = "–"
@@ -67,6 +69,9 @@ MEASURE = {
     Measure.RISK_RATIO: "Risk ratio",
     Measure.ODDS_RATIO: "Odds ratio",
     Measure.RMST_DIFFERENCE: "Difference in mean days before it (RMST)",
+    Measure.MEAN_INTERVENTION: "Mean, {intervention}",
+    Measure.MEAN_COMPARATOR: "Mean, {comparator}",
+    Measure.MEAN_DIFFERENCE: "Mean difference",
 }
 VERDICT = {
     Verdict.SUPERIOR: (
@@ -151,17 +156,22 @@ def p_value(value: Any) -> str:
     return "<0.001" if not pd.isna(value) and value < 0.0005 else number(value, 3)
 
 
-def scaled(value: Any, measure: str) -> str:
-    """An estimate as the tables print it: risks in per cent, ratios and days as they are."""
+def scaled(value: Any, measure: str, decimals: int | None = None) -> str:
+    """An estimate as the tables print it: risks in per cent, ratios, days and means as they are.
+
+    `decimals` are those of means; one unless told.
+    """
+    if measure in OF_MEANS:
+        return number(value, 1 if decimals is None else decimals)
     if measure in (Measure.RISK_RATIO, Measure.ODDS_RATIO):
         return number(value, 2)
     return number(value) if measure == Measure.RMST_DIFFERENCE else percent(value)
 
 
-def interval(row: Mapping[str, Any]) -> str:
+def interval(row: Mapping[str, Any], decimals: int | None = None) -> str:
     """Estimate and confidence limits of a row of estimates."""
     value, low, high = (
-        scaled(row[k], row["measure"]) for k in ("estimate", "conf_low", "conf_high")
+        scaled(row[k], row["measure"], decimals) for k in ("estimate", "conf_low", "conf_high")
     )
     return HIDDEN if value == HIDDEN else f"{value} ({low} to {high})"
 
@@ -176,6 +186,9 @@ def population(protocol: Protocol) -> str:
             f", of whom only those count whose probability of entering {names['intervention']} "
             f"was between {low}% and {high}%"
         )
+    if plan.propensity.clusters in (ClusterTerms.FIXED_EFFECTS, ClusterTerms.WITHIN):
+        place = words(str(plan.cluster), spelling(protocol))
+        said += f", of whom only those count whose cluster ({place}) had people in both arms"
     if plan.weighting is Weighting.NEAREST_NEIGHBOURS:
         said += ", of whom only those count who found a match in the other arm"
     return said
@@ -233,16 +246,16 @@ def verdict_sentences(row: Mapping[str, Any], arms: pd.DataFrame, protocol: Prot
     if margin is None or pd.isna(row["verdict"]):
         return (
             f"On {names['outcome']}, no margin was set, so nothing is claimed about "
-            f"non-inferiority. {numbers}{_unknown(arms)}"
+            f"non-inferiority. {numbers}{not_known(arms)}"
         )
     verdict = Verdict(row["verdict"])
     text = VERDICT[verdict].format(**names, margin=points(margin))
     if verdict is Verdict.INCONCLUSIVE and _worse(row, outcome):
         text += " The whole interval lies on the wrong side of no difference."
-    return f"{text} {numbers}{_unknown(arms)}"
+    return f"{text} {numbers}{not_known(arms)}"
 
 
-def _unknown(arms: pd.DataFrame) -> str:
+def not_known(arms: pd.DataFrame) -> str:
     """Whom the numbers leave out; nothing if nobody, "some" if the count may not be shown."""
     if arms["missing"].fillna(-1).eq(0).all():
         return ""
@@ -272,6 +285,30 @@ def points(margin: Margin) -> str:
 
 def when(outcome: Outcome) -> str:
     """When an outcome is read."""
+    if outcome.score is not None:
+        days = outcome.score.days
+        return "as recorded" if days is None else f"from day {days[0]} to {days[1]}"
     if outcome.horizon_days is not None:
         return f"by day {outcome.horizon_days}{ON_CLOCK[outcome.clock]}"
     return "at exit" if outcome.at_exit else f"as {outcome.definition_id} reads it"
+
+
+def read_as_score(score: Score) -> str:
+    """Which score counts, in words.
+
+    Examples
+    --------
+    >>> read_as_score(Score(instrument="phq9", days=(150, 210)))
+    'the phq9 nearest to day 180'
+    """
+    if score.days is None:
+        return f"the {score.instrument}"
+    if score.take is Take.NEAREST:
+        return f"the {score.instrument} nearest to day {sum(score.days) / 2:g}"
+    return f"the {score.take} {score.instrument} in the window"
+
+
+def in_units(outcome: Outcome, before: str = ", ") -> str:
+    """What an outcome that is a number counts; nothing if the protocol does not say."""
+    unit = None if outcome.score is None else outcome.score.unit
+    return f"{before}{unit}" if unit else ""

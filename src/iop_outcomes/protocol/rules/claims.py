@@ -87,7 +87,7 @@ def claim_without_margin(protocol: Protocol) -> Iterator[Finding]:
     """A question of non-inferiority has a margin for each outcome it names, set beforehand."""
     if not re.search(r"\bnon-?inferior", protocol.question.lower()):
         return
-    for outcome in protocol.outcomes:
+    for outcome in protocol.risk_outcomes:
         if outcome.name not in protocol.noninferiority:
             yield Finding(
                 rule="claim-without-margin",

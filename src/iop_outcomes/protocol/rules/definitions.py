@@ -91,6 +91,21 @@ def definition_the_source_cannot_support(protocol: Protocol) -> Iterator[Finding
                 )
 
 
+def score_the_source_cannot_show(protocol: Protocol) -> Iterator[Finding]:
+    """A score of which the source holds none would be known of nobody."""
+    kind = protocol.source.get("kind")
+    for outcome in protocol.score_outcomes:
+        if Evidence.SCORES not in evidence(protocol.source):
+            yield Finding(
+                rule="score-the-source-cannot-show",
+                severity=Severity.ERROR,
+                place=f"outcomes.{outcome.name}.score",
+                sentence=f"a source of kind {kind}, as described, holds no scores",
+                mend="read the outcome by `events`, or name the table of scores under "
+                "protocol.source",
+            )
+
+
 def _lacking(asked: Definition, source: Mapping[str, Any]) -> list[str]:
     held = evidence(source)
     lacking = [str(need) for need in asked.needs if need not in held]

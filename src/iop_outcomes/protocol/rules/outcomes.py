@@ -34,6 +34,9 @@ def death_left_unsaid(protocol: Protocol) -> Iterator[Finding]:
         # A definition of the registry says itself what becomes of the dead, in words.
         if outcome.told_by is not None or DEATH in (*outcome.events, *outcome.competing):
             continue
+        if outcome.score is not None:
+            yield from _death_before_the_score(protocol, outcome)
+            continue
         if outcome.horizon_days is None:
             yield from _death_at_exit(protocol, outcome)
             continue
@@ -77,6 +80,21 @@ def _death_at_exit(protocol: Protocol, outcome: Outcome) -> Iterator[Finding]:
         place=f"outcomes.{outcome.name}.competing",
         sentence=f"death is neither the outcome nor a competing event, so it counts as {counts}",
         mend="add `death` to `competing`, or say under `intercurrent_events` that it is composite",
+    )
+
+
+def _death_before_the_score(protocol: Protocol, outcome: Outcome) -> Iterator[Finding]:
+    """The dead have no score: means are of those who lived and came, whom the arms may select."""
+    if DEATH in protocol.intercurrent_events:
+        return
+    yield Finding(
+        rule="death-left-unsaid",
+        severity=Severity.WARNING,
+        place=f"outcomes.{outcome.name}.score",
+        sentence="who dies before it has no score and counts as not known, so means are of those "
+        "who lived",
+        mend="say so under `intercurrent_events` (death: competing), and show deaths by arm beside "
+        "it",
     )
 
 
@@ -124,12 +142,15 @@ def horizon_beyond_follow_up(protocol: Protocol) -> Iterator[Finding]:
     """A risk is read no later than people are followed."""
     longest = protocol.follow_up.longest_days
     for outcome in protocol.outcomes if longest is not None else ():
-        if outcome.horizon_days is not None and outcome.horizon_days > longest:
+        last, key = outcome.horizon_days, "horizon_days"
+        if outcome.score is not None and outcome.score.days is not None:
+            last, key = outcome.score.days[1], "score.days"
+        if last is not None and last > longest:
             yield Finding(
                 rule="horizon-beyond-follow-up",
                 severity=Severity.ERROR,
-                place=f"outcomes.{outcome.name}.horizon_days",
-                sentence=f"it is day {outcome.horizon_days}, and follow-up ends on day {longest}",
+                place=f"outcomes.{outcome.name}.{key}",
+                sentence=f"it is day {last}, and follow-up ends on day {longest}",
                 mend="read the risk earlier, or follow people longer",
             )
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from iop_outcomes.errors import CohortError
+from iop_outcomes.statistics.effects.multiplicity import influence_covariance
 from iop_outcomes.statistics.effects.outcome_models import PredictedOutcomes
 from iop_outcomes.statistics.effects.risks import Estimated, Propensity, arm_weights, checked_arms
 from iop_outcomes.statistics.weighting.propensity import dependent_columns
@@ -99,6 +101,65 @@ def best_linear_projection(
     own += predicted.influence @ ((one[2] - other[2]).T @ basis)
     unmixing = np.linalg.inv(mixing).T
     return BestLinearProjection(beta @ unmixing, own @ unmixing, psi)
+
+
+@dataclass(frozen=True)
+class JointTest:
+    """Wald test that several coefficients are all zero.
+
+    Attributes
+    ----------
+    statistic
+        Chi-square, or F with clusters.
+    degrees_of_freedom
+        Coefficients, and clusters - 1 (infinite without clusters).
+    p_value
+        Of the null that all are zero.
+    """
+
+    statistic: float
+    degrees_of_freedom: tuple[int, float]
+    p_value: float
+
+
+def joint_test(
+    coefficients: ArrayLike, influence: ArrayLike, cluster: ArrayLike | None = None
+) -> JointTest:
+    """Test that the effect changes with none of several covariates.
+
+    Parameters
+    ----------
+    coefficients
+        Of a `BestLinearProjection`, without the intercept's. Shape (coefficients,).
+    influence
+        Their influences. Shape (n, coefficients).
+    cluster
+        Any labels; the statistic over its degrees is then compared with F(q, G - 1).
+
+    Raises
+    ------
+    CohortError
+        There are no more clusters than coefficients.
+
+    Examples
+    --------
+    >>> apart = np.array([[0.1, 0], [-0.1, 0], [0, 0.1], [0, -0.1]])
+    >>> round(joint_test([0.2, 0.0], apart).statistic, 9)
+    2.0
+    """
+    beta = np.asarray(coefficients, float)
+    covariance, clusters = influence_covariance(np.asarray(influence, float), cluster)
+    if clusters is not None and clusters - 1 < beta.size:
+        raise CohortError(
+            f"{clusters} clusters cannot test {beta.size} coefficients together; name fewer "
+            "covariates"
+        )
+    wald = float(beta @ np.linalg.solve(covariance, beta))
+    if clusters is None:
+        return JointTest(wald, (beta.size, np.inf), float(stats.chi2.sf(wald, beta.size)))
+    f = wald / beta.size
+    p_value = float(stats.f.sf(f, beta.size, clusters - 1))
+    return JointTest(f, (beta.size, clusters - 1.0), p_value)
 
 
 def _pseudo_outcome(
