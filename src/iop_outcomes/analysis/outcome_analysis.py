@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,12 @@ from numpy.typing import NDArray
 
 from iop_outcomes.analysis.adherence_weighting import arms_under_strategies
 from iop_outcomes.analysis.arms import Arms, ArmsAtRisk, arms_at_risk, reading_days
+from iop_outcomes.analysis.censoring_weighting import arms_still_followed
+from iop_outcomes.analysis.curve_bands import curve_band
 from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, main_method
 from iop_outcomes.analysis.estimators import ModelledRisks, modelled_risks
+from iop_outcomes.analysis.hazards import Hazards, hazard_rows
+from iop_outcomes.analysis.median_days import median_days
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Outcome
@@ -20,12 +25,14 @@ from iop_outcomes.statistics.effects.effect_measures import Effect, odds_ratio, 
 from iop_outcomes.statistics.effects.risks import Risks
 from iop_outcomes.statistics.estimating_equations import Uncertainty, uncertainty
 from iop_outcomes.statistics.noninferiority import noninferiority
+from iop_outcomes.statistics.survival.curve_limits import Scale, incidence_limits
 from iop_outcomes.vocabulary import Arm, Measure, Method
 
 CURVE = {
     **dict.fromkeys(("day", "risk", "conf_low", "conf_high"), "float64"),
     **dict.fromkeys(("at_risk", "events", "few_left_out"), "int64"),
 }
+NO_MEDIAN = dict.fromkeys(("median_days", "median_low", "median_high"), np.nan)
 SIGN = {Arm.INTERVENTION: 1.0, Arm.COMPARATOR: -1.0}
 
 
@@ -38,7 +45,7 @@ def outcome_analyses(study: StudyArrays) -> Iterator["OutcomeAnalysis"]:
 def _by_method(study: StudyArrays, outcome: Outcome) -> Iterator["OutcomeAnalysis"]:
     ends, entry = study.ends(outcome), study.entry
     as_enrolled = arms_at_risk(ends, entry.treated, np.ones(len(ends)), outcome)
-    weighted = arms_at_risk(ends, entry.treated, entry.weight, outcome, entry.estimated)
+    weighted = _weighted(study, outcome, ends)
     _require_clusters(study, outcome, as_enrolled)
     yield OutcomeAnalysis(study, outcome, Method.UNADJUSTED, as_enrolled)
     for modelled in modelled_risks(study, outcome, as_enrolled):
@@ -49,8 +56,17 @@ def _by_method(study: StudyArrays, outcome: Outcome) -> Iterator["OutcomeAnalysi
     strategies = study.protocol.strategies
     if strategies.kind is not StrategyKind.INITIATE:
         followed = study.arms_followed
-        arms = arms_under_strategies(ends, followed, outcome, strategies, study.baseline, entry)
+        arms = arms_under_strategies(
+            ends, followed, outcome, strategies, study.baseline, entry, study.censoring
+        )
         yield OutcomeAnalysis(study, outcome, Method.PER_PROTOCOL, arms)
+
+
+def _weighted(study: StudyArrays, outcome: Outcome, ends: pd.DataFrame) -> Arms:
+    entry = study.entry
+    if study.censoring is not None:
+        return arms_still_followed(ends, outcome, entry, study.censoring)
+    return arms_at_risk(ends, entry.treated, entry.weight, outcome, entry.estimated)
 
 
 def _require_clusters(study: StudyArrays, outcome: Outcome, arms: ArmsAtRisk) -> None:
@@ -85,15 +101,31 @@ class OutcomeAnalysis:
         influences, cluster = self.spread(influences)
         return uncertainty(influences, level, cluster)
 
+    @property
+    def scale(self) -> Scale:
+        """On which intervals of risks are made."""
+        return Scale(str(self.study.protocol.analysis.risk_interval))
+
+    @property
+    def timed(self) -> bool:
+        """Whether its days are read: not of outcomes at exit, nor by the estimators beside."""
+        return self.outcome.horizon_days is not None and self.modelled is None
+
+    @cached_property
+    def hazards(self) -> Hazards | None:
+        """Hazards of both arms; None if they are not asked for, or there are no days."""
+        plan = self.study.protocol.analysis.hazards
+        return Hazards(hazard_rows(self.arms), plan) if plan and self.timed else None
+
     def estimates(self) -> Iterator[Estimate]:
-        """Risks of both arms and their contrasts."""
+        """Risks of both arms and their contrasts, then days, then hazard ratios if asked for."""
         risk, moved = self._risks()
         for arm, measure in (
             (Arm.INTERVENTION, Measure.RISK_INTERVENTION),
             (Arm.COMPARATOR, Measure.RISK_COMPARATOR),
         ):
             spread = self.uncertainty(moved[arm])
-            low, high = risk_limits(risk[arm], spread.std_error, spread.critical)
+            low, high = incidence_limits(risk[arm], spread.std_error, spread.critical, self.scale)
             yield self._estimate(measure, risk[arm], spread, low, high, [arm])
         one, other = risk[Arm.INTERVENTION], risk[Arm.COMPARATOR]
         difference = moved[Arm.INTERVENTION] - moved[Arm.COMPARATOR]
@@ -103,8 +135,11 @@ class OutcomeAnalysis:
             yield self._ratio(Measure.RISK_RATIO, risk_ratio(risks, self.uncertainty))
         if all(1e-12 < risk < 1 - 1e-12 for risk in (one, other)):  # a sum of weights is not exact
             yield self._ratio(Measure.ODDS_RATIO, odds_ratio(risks, self.uncertainty))
-        if self.outcome.horizon_days is not None and self.modelled is None:
-            yield self._days()
+        if self.timed:
+            yield from self._days()
+        for ratio in self.hazards.ratios() if self.hazards else ():
+            if ratio.value is not None:
+                yield self._log_wald(ratio.measure, ratio.value, ratio.influence)
 
     def _risks(self) -> tuple[dict[Arm, float], dict[Arm, NDArray]]:
         """Risks by arm and what moves them."""
@@ -119,13 +154,23 @@ class OutcomeAnalysis:
             {arm: arms.risk_influence(arm, until) for arm in Arm},
         )
 
-    def _days(self) -> Estimate:
+    def _days(self) -> Iterator[Estimate]:
+        """Mean days before the event, and lost to it: these and those add up to the horizon."""
         arms, until = self.arms, self.arms.horizon
         free = {arm: arms.restricted_mean(arm, until) for arm in Arm}
-        influences = sum(SIGN[arm] * arms.restricted_mean_influence(arm, until) for arm in Arm)
-        return self._wald(
-            Measure.RMST_DIFFERENCE, free[Arm.INTERVENTION] - free[Arm.COMPARATOR], influences
+        moved = {arm: arms.restricted_mean_influence(arm, until) for arm in Arm}
+        yield self._wald(
+            Measure.RMST_DIFFERENCE,
+            free[Arm.INTERVENTION] - free[Arm.COMPARATOR],
+            sum(SIGN[arm] * moved[arm] for arm in Arm),
         )
+        lost = {arm: until - free[arm] for arm in Arm}
+        if all(days > 1e-12 * until for days in lost.values()):  # else the ratio is no number
+            yield self._log_wald(
+                Measure.RMTL_RATIO,
+                sum(SIGN[arm] * np.log(lost[arm]) for arm in Arm),
+                sum(-SIGN[arm] * moved[arm] / lost[arm] for arm in Arm),
+            )
 
     def _ratio(self, measure: Measure, effect: Effect) -> Estimate:
         return self._estimate(measure, effect.estimate, effect.spread, effect.lower, effect.upper)
@@ -134,6 +179,18 @@ class OutcomeAnalysis:
         spread = self.uncertainty(influences)
         half = spread.critical * spread.std_error
         return self._estimate(measure, value, spread, value - half, value + half)
+
+    def _log_wald(self, measure: Measure, logarithm: float, influences: NDArray) -> Estimate:
+        spread = self.uncertainty(influences)
+        half = spread.critical * spread.std_error
+        ends = np.exp([logarithm, logarithm - half, logarithm + half])
+        return self._estimate(measure, ends[0], spread, ends[1], ends[2])
+
+    @property
+    def estimand(self) -> str:
+        """Whose effect it is."""
+        unadjusted = self.method is Method.UNADJUSTED
+        return AS_ENROLLED if unadjusted else self.study.protocol.estimand
 
     def _estimate(
         self,
@@ -152,9 +209,7 @@ class OutcomeAnalysis:
             outcome=self.outcome.name,
             measure=measure,
             method=self.method,
-            estimand=AS_ENROLLED
-            if self.method is Method.UNADJUSTED
-            else self.study.protocol.estimand,
+            estimand=self.estimand,
             horizon_days=self.outcome.horizon_days,
             estimate=float(value),
             std_error=spread.std_error,
@@ -176,6 +231,8 @@ class OutcomeAnalysis:
             Method.UNADJUSTED: "influence function",
             Method.PER_PROTOCOL: self.study.entry.se_method_followed,
         }.get(self.method, self.study.entry.se_method)
+        if self.study.censoring is not None and self.method is Method.IPTW:
+            base = self.study.entry.se_method_followed
         if self.modelled is not None:
             base = self.modelled.se_method
         if spread.clusters is None:
@@ -204,7 +261,7 @@ class OutcomeAnalysis:
                 "method": str(self.method),
                 "arm": str(arm),
                 **arms.counts(arm),
-                "median_days": arms.median_days(arm) if clocked else np.nan,
+                **(median_days(arms, arm, self.uncertainty, self.scale) if clocked else NO_MEDIAN),
                 "restricted_mean_days": mean,
                 "restricted_mean_error": error,
             }
@@ -215,14 +272,13 @@ class OutcomeAnalysis:
         Nothing for outcomes at exit, which have no clock, or under the estimators beside.
         """
         keys, tables = ["outcome", "method", "arm"], []
-        drawn = self.outcome.horizon_days is not None and self.modelled is None
-        for arm in Arm if drawn else ():
+        for arm in Arm if self.timed else ():
             told = reading_days(self.outcome.horizon_days)
             days = np.unique([*told, *self.arms.event_days(arm)])
             risk = np.array([self.arms.risk(arm, day) for day in days])
-            spreads = [self.uncertainty(self.arms.risk_influence(arm, day)) for day in days]
-            errors = np.array([spread.std_error for spread in spreads])
-            low, high = risk_limits(risk, errors, spreads[0].critical)
+            moved = (self.arms.risk_influence(arm, day) for day in days)
+            errors, critical = curve_band(moved, self.spread, self.study.protocol.analysis)
+            low, high = incidence_limits(risk, errors, critical, self.scale)
             at_risk, events = self.arms.at_risk_and_events(arm, days)
             numbers = (days, risk, low, high, at_risk, events, self.arms.few_left_out(arm))
             table = pd.DataFrame(dict(zip(CURVE, numbers, strict=True)))
@@ -230,28 +286,3 @@ class OutcomeAnalysis:
             tables.append(table.assign(**dict(zip(keys, names, strict=True))))
         nothing = pd.DataFrame(columns=[*keys, *CURVE]).astype(CURVE | dict.fromkeys(keys, "str"))
         return pd.concat([nothing, *tables], ignore_index=True)
-
-
-def risk_limits(
-    risk: NDArray | float, std_error: NDArray | float, critical: float
-) -> tuple[NDArray, NDArray]:
-    r"""Confidence limits of a risk on the complementary log-log scale, so that they stay in [0, 1].
-
-    .. math:: 1 - (1 - F)^{\exp(\pm z\,\mathrm{se} / ((1 - F)\,|\log(1 - F)|))}
-
-    A risk of 0 or 1 has no spread to show: both limits are the risk itself.
-
-    Examples
-    --------
-    >>> low, high = risk_limits(0.5, 0.05, 1.96)
-    >>> round(float(low), 3), round(float(high), 3)
-    (0.407, 0.601)
-    """
-    risk = np.asarray(risk, float)
-    inside = (risk > 1e-12) & (risk < 1 - 1e-12)
-    survival = np.where(inside, 1 - risk, 0.5)
-    exponent = critical * np.asarray(std_error) / (survival * -np.log(survival))
-    exponent = np.minimum(exponent, 500.0)  # as far as it matters; exp would overflow at 710
-    low = np.where(inside, 1 - survival ** np.exp(-exponent), risk)
-    high = np.where(inside, 1 - survival ** np.exp(exponent), risk)
-    return low, high

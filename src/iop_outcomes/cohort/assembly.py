@@ -10,8 +10,11 @@ from iop_outcomes.cohort.community import controlled_days
 from iop_outcomes.cohort.definitions_agree import definitions_agree, nothing_compared
 from iop_outcomes.cohort.eligibility import apply_criteria
 from iop_outcomes.cohort.index_stays import index_stays
+from iop_outcomes.cohort.lengths_in_bands import lengths_in_bands, no_lengths
 from iop_outcomes.cohort.outcomes_told import nothing_told, other_definitions_told, outcomes_told
+from iop_outcomes.cohort.repeats import nothing_repeated, repeats
 from iop_outcomes.cohort.time_at_risk import nobody_followed, time_at_risk
+from iop_outcomes.cohort.whereabouts import nobody_anywhere, whereabouts
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.execution import refuse_unexecuted
 from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT
@@ -62,6 +65,14 @@ class Cohort(QuietTables):
     time_at_risk
         One row per outcome and arm: how long people were followed, and how much of it they spent by
         day and night in care, or in jail.
+    lengths
+        One row per person: between which days the index stay ended, and why; none unless the
+        protocol asks for lengths in bands.
+    history
+        Intervals of everyone's days, cut where something happens that can come again; none unless
+        the protocol asks for recurrent events.
+    whereabouts
+        Intervals of everyone's days in one state each; none unless the protocol asks for states.
     """
 
     persons: pd.DataFrame
@@ -72,6 +83,9 @@ class Cohort(QuietTables):
     definitions: pd.DataFrame = field(default_factory=nothing_told)
     agreement: pd.DataFrame = field(default_factory=nothing_compared)
     time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
+    lengths: pd.DataFrame = field(default_factory=no_lengths)
+    history: pd.DataFrame = field(default_factory=nothing_repeated)
+    whereabouts: pd.DataFrame = field(default_factory=nobody_anywhere)
 
 
 def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
@@ -112,6 +126,11 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         definitions=others,
         agreement=definitions_agree(eligible, ends, others, protocol.outcomes),
         time_at_risk=time_at_risk(eligible, ends, controlled_days(records), protocol.outcomes),
+        lengths=lengths_in_bands(eligible) if protocol.analysis.lengths_in_bands else no_lengths(),
+        history=repeats(eligible, records, protocol.analysis.recurrent_events),
+        whereabouts=whereabouts(eligible, records, states.horizon_days)
+        if (states := protocol.analysis.states)
+        else nobody_anywhere(),
     )
 
 
@@ -198,7 +217,7 @@ def _exits_have_days(eligible: pd.DataFrame, protocol: Protocol) -> None:
             raise CohortError(
                 f"protocol.outcomes.{outcome.name}: {undated} of {len(counted)} exits that count "
                 "have no day, so leaving by a day cannot be told; read it at exit "
-                "(horizon_days: null)"
+                "(horizon_days: null), or its bands by analysis.lengths_in_bands"
             )
 
 

@@ -11,6 +11,7 @@ from iop_outcomes.protocol.definitions.reading import definition
 from iop_outcomes.protocol.intercurrent_events import Handling
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
+from iop_outcomes.protocol.survival_plan import HazardRatio
 from iop_outcomes.protocol.time_zero import Clock, FollowUpEnd, Moment
 from iop_outcomes.vocabulary import Estimand
 
@@ -73,6 +74,9 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
     yield from _by_definition(protocol)
     yield from _weighting(protocol)
     yield from _estimators(protocol)
+    yield from _kinds_of_time(protocol)
+    yield from _censoring(protocol)
+    yield from _hazards(protocol)
     ends = protocol.follow_up.ends
     if set(ends) != {FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS}:
         yield (
@@ -161,6 +165,67 @@ def _estimators(protocol: Protocol) -> Iterator[tuple[str, str]]:
                 "analysis.estimators",
                 f"{list(map(str, plan.estimators))} are not executed with `{found}`; leave them "
                 f"out, or {needed}",
+            )
+
+
+def _hazards(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Hazards need days, and Fine-Gray one weight a person."""
+    plan, kind = protocol.analysis.hazards, protocol.strategies.kind
+    if plan is None:
+        return
+    if all(outcome.horizon_days is None for outcome in protocol.outcomes):
+        yield (
+            "analysis.hazards",
+            "no outcome has a horizon, and hazards are rates by day; leave it out",
+        )
+    for by_day, found in (
+        (kind is not StrategyKind.INITIATE, f"for `kind: {kind}`"),
+        (protocol.analysis.censoring is not None, "together with `analysis.censoring`"),
+    ):
+        if by_day and HazardRatio.SUBDISTRIBUTION in plan.kinds:
+            yield (
+                "analysis.hazards.ratio",
+                f"`{plan.ratio}` is not executed {found}, whose weights change by day; write "
+                f"`{HazardRatio.CAUSE_SPECIFIC}`",
+            )
+
+
+def _censoring(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Weights for censoring multiply weights of entering that leave nobody out."""
+    plan = protocol.analysis
+    if plan.censoring is None:
+        return
+    for asked, mend in (
+        (bool(plan.estimators), "`estimators`"),
+        (plan.weighting is Weighting.NEAREST_NEIGHBOURS, f"`weighting: {plan.weighting}`"),
+        (plan.limits.trim is not None, "`limits.trim`"),
+    ):
+        if asked:
+            yield (
+                "analysis.censoring",
+                f"weighting for censoring is not executed together with {mend}; leave one of them "
+                "out",
+            )
+
+
+def _kinds_of_time(protocol: Protocol) -> Iterator[tuple[str, str]]:
+    """Lengths in bands, repeated events and states know one weight a person."""
+    plan, kind = protocol.analysis, protocol.strategies.kind
+    for key, asked in (
+        ("lengths_in_bands", plan.lengths_in_bands is not None),
+        ("recurrent_events", bool(plan.recurrent_events)),
+        ("states", plan.states is not None),
+    ):
+        if asked and kind is not StrategyKind.INITIATE:
+            yield (
+                f"analysis.{key}",
+                f"it is not executed for `kind: {kind}`, whose weights change by day; leave it out",
+            )
+        if asked and plan.censoring is not None:
+            yield (
+                f"analysis.{key}",
+                "it is not executed with `analysis.censoring`, whose weights change by day; leave "
+                "one of them out",
             )
 
 

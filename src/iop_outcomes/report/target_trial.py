@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from iop_outcomes.protocol.analysis_plan import AnalysisPlan
 from iop_outcomes.protocol.execution import moments
 from iop_outcomes.protocol.intercurrent_events import IntercurrentEvent
 from iop_outcomes.protocol.linting import lint
@@ -244,9 +245,18 @@ def _analysis(protocol: Protocol, names: Mapping[str, str]) -> Row:
     return (
         "Analysis",
         "risks by arm, competing events acknowledged, and their difference",
-        "weighted risks; standard errors from stacked estimating equations"
-        f"{clustered}; {100 * plan.confidence_level:g}% confidence intervals",
+        f"weighted risks{_for_censoring(plan, names)}; standard errors from stacked estimating "
+        f"equations{clustered}; {100 * plan.confidence_level:g}% confidence intervals",
     )
+
+
+def _for_censoring(plan: AnalysisPlan, names: Mapping[str, str]) -> str:
+    """What those still followed are weighted for; nothing if they are not."""
+    if plan.censoring is None:
+        return ""
+    terms = plan.censoring.covariates or plan.covariates
+    named = ", ".join(_term(term, names) for term in terms)
+    return f", those still followed weighted for who is lost or not known, given {named}"
 
 
 def _margin(name: str, margin: Margin, protocol: Protocol, names: Mapping[str, str]) -> Row:
@@ -276,6 +286,7 @@ def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
     yield "Missing data: covariates", "none", str(missing.covariates)
     clocked = any(outcome.horizon_days is not None for outcome in protocol.outcomes)
     censored = "; who is seen for a while is censored where their records end" if clocked else ""
+    weighted = "; both are weighted for (analysis)" if protocol.analysis.censoring else ""
     rules = {outcome.name: missing.rule(outcome.name) for outcome in protocol.outcomes}
     why = f". {capital(missing.reason)}" if missing.reason else ""
     for rule in dict.fromkeys(rules.values()):
@@ -283,7 +294,8 @@ def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
         yield (
             f"Missing data: {', '.join(of)}",
             "none",
-            f"{rule}: who is not seen after time zero is left out and counted{censored}{why}",
+            f"{rule}: who is not seen after time zero is left out and counted{censored}{weighted}"
+            f"{why}",
         )
 
 

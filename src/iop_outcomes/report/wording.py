@@ -67,7 +67,17 @@ MEASURE = {
     Measure.RISK_RATIO: "Risk ratio",
     Measure.ODDS_RATIO: "Odds ratio",
     Measure.RMST_DIFFERENCE: "Difference in mean days before it (RMST)",
+    Measure.RMTL_RATIO: "Ratio of mean days lost to it (RMTL)",
+    Measure.HAZARD_RATIO: "Hazard ratio, cause-specific",
+    Measure.SUBDISTRIBUTION_HAZARD_RATIO: "Hazard ratio, subdistribution (Fine-Gray)",
 }
+RATIOS = (
+    Measure.RISK_RATIO,
+    Measure.ODDS_RATIO,
+    Measure.RMTL_RATIO,
+    Measure.HAZARD_RATIO,
+    Measure.SUBDISTRIBUTION_HAZARD_RATIO,
+)
 VERDICT = {
     Verdict.SUPERIOR: (
         "On {outcome}, {intervention} was superior to {comparator}: the whole "
@@ -153,7 +163,7 @@ def p_value(value: Any) -> str:
 
 def scaled(value: Any, measure: str) -> str:
     """An estimate as the tables print it: risks in per cent, ratios and days as they are."""
-    if measure in (Measure.RISK_RATIO, Measure.ODDS_RATIO):
+    if measure in RATIOS:
         return number(value, 2)
     return number(value) if measure == Measure.RMST_DIFFERENCE else percent(value)
 
