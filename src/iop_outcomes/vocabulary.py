@@ -62,6 +62,22 @@ class EventKind(StrEnum):
     DEATH = "death"
 
 
+READMISSION = "readmission"  # to care by day and night: told from the stays, no event of its own
+
+
+class State(StrEnum):
+    """Where a person is on a day, in order of precedence: the last that holds counts."""
+
+    COMMUNITY = "in the community"
+    AFTER_USE = "in the community after a return to use"
+    OUTPATIENT = "in outpatient care"
+    INTENSIVE = "in intensive outpatient care"  # partial hospitalization too
+    CARE = "in care by day and night"
+    READMITTED = "readmitted to care by day and night"
+    JAIL = "in jail"
+    DEAD = "dead"
+
+
 class Modality(StrEnum):
     """How a service was given."""
 
@@ -109,6 +125,9 @@ class Measure(StrEnum):
     MEAN_INTERVENTION = "mean_intervention"  # of outcomes that are a score
     MEAN_COMPARATOR = "mean_comparator"
     MEAN_DIFFERENCE = "mean_difference"
+    RMTL_RATIO = "rmtl_ratio"
+    HAZARD_RATIO = "hazard_ratio"  # cause-specific
+    SUBDISTRIBUTION_HAZARD_RATIO = "subdistribution_hazard_ratio"
 
 
 class Method(StrEnum):

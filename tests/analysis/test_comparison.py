@@ -41,12 +41,12 @@ def test_the_columns_that_others_build_on_come_first_and_in_order(comparison):
     ]
 
 
-def test_outcomes_with_a_clock_have_six_measures_and_those_at_exit_no_time(comparison):
+def test_outcomes_with_a_clock_have_seven_measures_and_those_at_exit_no_time(comparison):
     risks = ["risk_intervention", "risk_comparator", "risk_difference"]
     measures = [*risks, "risk_ratio", "odds_ratio"]
     expected = {
-        "relapse": [*measures, "rmst_difference"],
-        "discontinuation": [*measures, "rmst_difference"],
+        "relapse": [*measures, "rmst_difference", "rmtl_ratio"],
+        "discontinuation": [*measures, "rmst_difference", "rmtl_ratio"],
         "completion": measures,
     }
     table = comparison.estimates

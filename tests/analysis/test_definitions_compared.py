@@ -43,7 +43,7 @@ def test_every_definition_has_every_estimate_and_the_main_one_is_first(found):
     ]  # fmt: skip
     assert set(told["method"]) == {"unadjusted", "iptw"}
     clocked = told[told["definition"] != "REL-READ-180"]
-    assert clocked.groupby("definition")["measure"].nunique().eq(6).all()
+    assert clocked.groupby("definition")["measure"].nunique().eq(7).all()
     unclocked = by(told, definition="REL-READ-180")
     assert "rmst_difference" not in set(unclocked["measure"])
     assert unclocked["horizon_days"].isna().all()

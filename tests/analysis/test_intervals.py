@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from iop_outcomes.analysis.comparison import effects
-from iop_outcomes.analysis.precision import risk_limits
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.statistics.noninferiority import noninferiority
+from iop_outcomes.statistics.survival.curve_limits import incidence_limits
 from iop_outcomes.vocabulary import Direction
 
 KEY = ["outcome", "method", "measure"]
@@ -100,7 +100,7 @@ def test_a_single_cluster_is_refused(cohort, weighting, study):
 @pytest.mark.parametrize("risk", [1e-6, 0.02, 0.5, 0.98, 1 - 1e-6])
 @pytest.mark.parametrize("relative", [0.01, 1, 30])
 def test_limits_of_a_risk_stay_within_0_and_1_and_around_it(risk, relative):
-    low, high = risk_limits(risk, relative * risk * (1 - risk), 1.96)
+    low, high = incidence_limits(risk, relative * risk * (1 - risk), 1.96)
     assert 0 <= low <= risk <= high <= 1
 
 
@@ -110,11 +110,13 @@ def test_limits_of_a_risk_agree_with_r(shared):
     table = pd.read_csv(path)
     rows = table[table["estimator"].eq("Kaplan-Meier, CI log-log") & table["estimand"].eq("S(t)")]
     critical = stats.norm.ppf(0.975)
-    low, high = risk_limits(1 - rows["estimate"].to_numpy(), rows["std_error"].to_numpy(), critical)
+    low, high = incidence_limits(
+        1 - rows["estimate"].to_numpy(), rows["std_error"].to_numpy(), critical
+    )
     assert low == pytest.approx(1 - rows["ci_high"].to_numpy(), rel=1e-9)
     assert high == pytest.approx(1 - rows["ci_low"].to_numpy(), rel=1e-9)
 
 
 def test_a_risk_of_nothing_or_everything_has_no_width():
-    low, high = risk_limits(np.array([0.0, 1.0]), np.zeros(2), 1.96)
+    low, high = incidence_limits(np.array([0.0, 1.0]), np.zeros(2), 1.96)
     assert low.tolist() == high.tolist() == [0, 1]

@@ -38,7 +38,7 @@ JACKKNIFE = {"clusters": "jackknife"}
 CR2 = {"weights": "known", "clusters": "CR2"}
 WILD = {"weights": "known", "clusters": "wild bootstrap", "repeats": 199, "seed": 5}
 ASKED = {"known": KNOWN, "jackknife": JACKKNIFE, "CR2": CR2, "wild": WILD}
-LOG = ("risk_ratio", "odds_ratio")
+LOG = ("risk_ratio", "odds_ratio", "rmtl_ratio")
 
 
 @pytest.fixture(scope="module")

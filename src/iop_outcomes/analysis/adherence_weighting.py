@@ -7,11 +7,14 @@ and one model serves both; a sustained strategy has a model for each arm, whose 
 the weights of entering it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from iop_outcomes.analysis.arms import ArmsFollowed, day_and_cause, known_for_someone
+from iop_outcomes.analysis.censoring_weighting import Censoring, arms_under
 from iop_outcomes.analysis.entry_weights import EntryWeights
 from iop_outcomes.cohort.arms_followed import decision_window
 from iop_outcomes.cohort.cloning import censor_artificially, decision_days
@@ -28,6 +31,7 @@ from iop_outcomes.statistics.survival.censoring import (
     weights_without,
 )
 from iop_outcomes.statistics.survival.changing_weights import StrategyFollowUp, followed
+from iop_outcomes.statistics.survival.multiplied_weights import StrategyFactor
 from iop_outcomes.statistics.weighting.propensity import dependent_columns
 from iop_outcomes.vocabulary import Arm
 
@@ -41,6 +45,7 @@ def arms_under_strategies(
     strategies: Strategies,
     baseline: NDArray,
     entry: EntryWeights,
+    censoring: Censoring | None = None,
 ) -> ArmsFollowed:
     """Everyone in the arms they are followed in, until their data contradict one, weighted.
 
@@ -52,6 +57,8 @@ def arms_under_strategies(
         `Cohort.arms_followed`.
     baseline
         Columns of the covariates at time zero, the first of ones. Shape (people, columns).
+    censoring
+        How those lost from sight are weighted for too; None if they are not.
 
     Raises
     ------
@@ -69,14 +76,25 @@ def arms_under_strategies(
             Arm.INTERVENTION: (model, weights_with(model, window.closing_days)),
             Arm.COMPARATOR: (model, weights_without(model)),
         }
-        weight, estimated = np.ones(len(ends)), None
+        entry = replace(entry, weight=np.ones(len(ends)), estimated=None)
     else:
         weights = {}
         for arm, who in ((Arm.INTERVENTION, entry.treated), (Arm.COMPARATOR, ~entry.treated)):
             model = _deciding(ends, decisions, window, baseline, who)
             weights[arm] = (model, weights_without(model))
-        weight, estimated = entry.weight, entry.estimated
-    return _followed(ends, clones, outcome, weights, weight, estimated)
+    in_arm = {arm: _in_arm(clones, arm, ends) for arm in weights}
+    if censoring is None:
+        return _followed(in_arm, outcome, weights, entry.weight, entry.estimated)
+    by_arm = {
+        arm: (mine, mine["arm"].notna().to_numpy(), [StrategyFactor(*weights[arm])])
+        for arm, mine in in_arm.items()
+    }
+    return arms_under(by_arm, outcome, entry, censoring)
+
+
+def _in_arm(clones: pd.DataFrame, arm: Arm, ends: pd.DataFrame) -> pd.DataFrame:
+    """Follow-up of an arm's clones, in the order of the people; empty for those not in it."""
+    return clones[clones["arm"] == arm].set_index("person_id").reindex(ends["person_id"])
 
 
 def _deciding(
@@ -118,8 +136,7 @@ def _terms_of_day(day: NDArray, window: DecisionWindow) -> list[NDArray]:
 
 
 def _followed(
-    ends: pd.DataFrame,
-    clones: pd.DataFrame,
+    in_arm: dict[Arm, pd.DataFrame],
     outcome: Outcome,
     weights: dict[Arm, tuple[DecisionModel, StrategyWeights]],
     entry: NDArray,
@@ -127,8 +144,7 @@ def _followed(
 ) -> ArmsFollowed:
     parts: dict[str, dict] = {name: {} for name in ("under", "missing", "weight", "day", "cause")}
     for arm, (model, by_day) in weights.items():
-        mine = clones[clones["arm"] == arm].set_index("person_id")
-        mine = mine.reindex(ends["person_id"])
+        mine = in_arm[arm]
         day, cause, known = day_and_cause(mine, outcome)
         there = mine["arm"].notna().to_numpy()
         rows = np.flatnonzero(known & there)

@@ -28,6 +28,7 @@ from iop_outcomes.statistics.survival.curves import (
     restricted_mean_derivative,
     risk_sets,
 )
+from iop_outcomes.statistics.survival.multiplied_weights import MultipliedFollowUp
 from iop_outcomes.statistics.weighting.weights import effective_sample_size
 from iop_outcomes.vocabulary import Arm, Status
 
@@ -166,12 +167,22 @@ class ArmsAtRisk(Arms):
     fewest_left_out
         Where people of an arm weigh alike or not at all, the fewest left out with or without the
         event, 0 aside: their number less that of everyone would be counted.
+    entry
+        Of each arm's people whose outcome is known, the day after which they are at risk; empty
+        where everyone is from the beginning.
     """
 
     members: dict[Arm, NDArray]
     everyone: NDArray
     estimated: EstimatedWeights | None
     fewest_left_out: dict[Arm, int] = field(default_factory=dict)
+    entry: dict[Arm, NDArray] = field(default_factory=dict)
+
+    def at_risk_and_events(self, arm: Arm, days: NDArray) -> tuple[NDArray, NDArray]:
+        """People under observation on each day, and people with the event by then."""
+        at_risk, events = super().at_risk_and_events(arm, days)
+        to_come = np.sort(self.entry.get(arm, np.empty(0)))
+        return at_risk - (to_come.size - np.searchsorted(to_come, days, side="left")), events
 
     def few_left_out(self, arm: Arm) -> int:
         """The fewest people whom the weighting left out that a risk gives away; 0 if none."""
@@ -201,7 +212,7 @@ class ArmsFollowed(Arms):
         Where the weights at time zero came from; None if they are known.
     """
 
-    under: dict[Arm, StrategyFollowUp]
+    under: dict[Arm, StrategyFollowUp | MultipliedFollowUp]
     estimated: EstimatedWeights | None
 
     def influence(self, arm: Arm, derivative: Derivative, until: float) -> NDArray:
@@ -241,11 +252,16 @@ def arms_at_risk(
     members = {arm: np.flatnonzero(who & known) for arm, who in in_arm.items()}
     for arm, rows in members.items():
         known_for_someone(rows, arm, outcome)
+    late = entry_days(ends)
+    entry = {} if late is None else {arm: late[m] for arm, m in members.items()}
     return ArmsAtRisk(
         horizon=horizon,
         members=members,
         missing={arm: int((who & ~known).sum()) for arm, who in in_arm.items()},
-        sets={arm: risk_sets(day[m], cause[m], weight[m]) for arm, m in members.items()},
+        sets={
+            arm: risk_sets(day[m], cause[m], weight[m], entry.get(arm))
+            for arm, m in members.items()
+        },
         weight={arm: weight[m] for arm, m in members.items()},
         day={arm: day[m] for arm, m in members.items()},
         cause={arm: cause[m] for arm, m in members.items()},
@@ -256,6 +272,7 @@ def arms_at_risk(
             for arm, m in members.items()
             if np.ptp(weight[m]) <= 1e-9 * weight[m].max()
         },
+        entry=entry,
     )
 
 
@@ -270,6 +287,17 @@ def known_for_someone(rows: NDArray, arm: Arm, outcome: Outcome) -> None:
         raise CohortError(
             f"protocol.outcomes.{outcome.name}: it is not known for anyone in the {arm} arm"
         )
+
+
+def entry_days(ends: pd.DataFrame) -> NDArray | None:
+    """Day after which each person is at risk, before day 0 for those seen from time zero on.
+
+    None where nobody enters late, which only outcomes of a data frame can.
+    """
+    if "entry_day" not in ends or not (ends["entry_day"] > 0).fillna(False).any():
+        return None
+    entry = ends["entry_day"].astype("float64").to_numpy()
+    return np.where(entry > 0, entry, -1.0)
 
 
 def day_and_cause(ends: pd.DataFrame, outcome: Outcome) -> tuple[NDArray, NDArray, NDArray]:

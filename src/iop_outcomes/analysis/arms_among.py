@@ -9,6 +9,7 @@ from iop_outcomes.analysis.arms import ArmsAtRisk, ArmsFollowed
 from iop_outcomes.errors import CohortError
 from iop_outcomes.statistics.survival.changing_weights import StrategyFollowUp, interval_risk_sets
 from iop_outcomes.statistics.survival.curves import EVENT, risk_sets
+from iop_outcomes.statistics.survival.multiplied_weights import MultipliedFollowUp
 from iop_outcomes.vocabulary import Arm
 
 EitherArms = ArmsAtRisk | ArmsFollowed
@@ -44,11 +45,13 @@ def among(arms: EitherArms, who: NDArray) -> EitherArms:
     if isinstance(arms, ArmsFollowed):
         under = {arm: _under(arms.under[arm], who) for arm in Arm}
         return replace(arms, under=under, sets={arm: u.sets for arm, u in under.items()}, **parts)
+    entry = {arm: late[here[arm]] for arm, late in arms.entry.items()}
     sets = {
-        arm: risk_sets(*(parts[name][arm] for name in ("day", "cause", "weight"))) for arm in Arm
+        arm: risk_sets(*(parts[name][arm] for name in ("day", "cause", "weight")), entry.get(arm))
+        for arm in Arm
     }
     members = {arm: arms.members[arm][here[arm]] for arm in Arm}
-    return replace(arms, members=members, sets=sets, **parts)
+    return replace(arms, members=members, sets=sets, entry=entry, **parts)
 
 
 def in_both_arms(arms: EitherArms, who: NDArray) -> bool:
@@ -74,8 +77,12 @@ def cells(arms: EitherArms, who: NDArray) -> dict[str, int]:
     return counts
 
 
-def _under(whole: StrategyFollowUp, who: NDArray) -> StrategyFollowUp:
+def _under(
+    whole: StrategyFollowUp | MultipliedFollowUp, who: NDArray
+) -> StrategyFollowUp | MultipliedFollowUp:
     """The intervals of those who stay, with the risk sets they make."""
+    if isinstance(whole, MultipliedFollowUp):
+        return whole.among(who)
     stays = who[whole.person]
     person, column = whole.person[stays], whole.column[stays]
     sets, entry = interval_risk_sets(

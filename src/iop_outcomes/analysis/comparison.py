@@ -5,19 +5,21 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from iop_outcomes.analysis.censoring_balance import censoring_balance
 from iop_outcomes.analysis.definitions_compared import ARMS, definitions_compared
 from iop_outcomes.analysis.effect_modifiers import effect_modifiers
 from iop_outcomes.analysis.estimates import main_method, tidy
 from iop_outcomes.analysis.exits import exits_by_arm
+from iop_outcomes.analysis.grouped_lengths import grouped_lengths
 from iop_outcomes.analysis.left_out import left_out
 from iop_outcomes.analysis.mean_analysis import mean_analyses, means_table
-from iop_outcomes.analysis.outcome_analysis import (
-    OutcomeAnalysis,
-    curves_of,
-    outcome_analyses,
-)
+from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis, outcome_analyses
+from iop_outcomes.analysis.outcome_curves import curves_of
 from iop_outcomes.analysis.predicted_risk import prognosis
+from iop_outcomes.analysis.proportional_hazards import proportional_hazards
+from iop_outcomes.analysis.recurrent import recurrent_numbers
 from iop_outcomes.analysis.seal import require_seal
+from iop_outcomes.analysis.states import state_numbers
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.analysis.subgroups import subgroups
 from iop_outcomes.analysis.weighting import Weighting
@@ -37,9 +39,9 @@ class Comparison(QuietTables):
         One row per outcome, method and measure: the attributes of `Estimate`.
     arms
         One row per outcome, method and arm: `people` with the outcome known and `missing`;
-        `events`, `competing` and `censored` by the horizon; `median_days` to the event;
-        `restricted_mean_days` before it up to the horizon (a competing event counting as never),
-        and its standard error.
+        `events`, `competing` and `censored` by the horizon; `median_days` to the event
+        with its interval, `median_low` to `median_high`; `restricted_mean_days` before it up to
+        the horizon (a competing event counting as never), and its standard error.
     curves
         One row per outcome, method, arm and day: `risk` with its interval, people `at_risk`
         before the day and `events` up to it; `few_left_out`, the fewest people left out by the
@@ -64,6 +66,17 @@ class Comparison(QuietTables):
         One row per outcome that is a number, method and arm: `people` with it known and `missing`,
         `mean` and `standard_deviation` under the weights of the method, the mean's `std_error`, and
         the fewest people whom these give away.
+    proportional_hazards
+        One row per outcome, method and hazard ratio: the test that it does not change with time.
+        No rows unless `analysis.hazards` asks for hazard ratios.
+    censoring, censoring_balance
+        Of `analysis.censoring`: see `CensoringBalance`.
+    exit_risks, days_in_care
+        Of `analysis.lengths_in_bands`: see `GroupedLengths`.
+    recurrent, recurrent_counts, recurrent_curves
+        Of `analysis.recurrent_events`: see `RecurrentNumbers`.
+    days_in_states, state_curves
+        Of `analysis.states`: see `StateNumbers`.
     """
 
     estimates: pd.DataFrame
@@ -76,6 +89,16 @@ class Comparison(QuietTables):
     effect_modifiers: pd.DataFrame
     prognosis: pd.DataFrame
     left_out: pd.DataFrame
+    censoring: pd.DataFrame
+    censoring_balance: pd.DataFrame
+    exit_risks: pd.DataFrame
+    days_in_care: pd.DataFrame
+    recurrent: pd.DataFrame
+    recurrent_counts: pd.DataFrame
+    recurrent_curves: pd.DataFrame
+    days_in_states: pd.DataFrame
+    state_curves: pd.DataFrame
+    proportional_hazards: pd.DataFrame
     means: pd.DataFrame = field(default_factory=lambda: means_table([]))
 
 
@@ -104,6 +127,11 @@ def compare(cohort: Cohort, weighting: Weighting, protocol: Protocol) -> Compari
         prognosis=prognosis(study),
         left_out=left_out(cohort, study, main, without=without),
         means=means_table(means),
+        **vars(censoring_balance(study, main)),
+        **vars(grouped_lengths(study, cohort.lengths)),
+        **vars(recurrent_numbers(study, cohort.history)),
+        **vars(state_numbers(study, cohort.whereabouts)),
+        proportional_hazards=proportional_hazards(analyses),
         **definitions_compared(
             cohort,
             protocol,

@@ -15,7 +15,8 @@ from iop_outcomes.protocol.specification import Protocol
 ARMS = {
     **dict.fromkeys(("outcome", "definition", "method", "arm"), "str"),
     **dict.fromkeys(("people", "missing", "events", "competing", "censored"), "int64"),
-    **dict.fromkeys(("median_days", "restricted_mean_days", "restricted_mean_error"), "float64"),
+    **dict.fromkeys(("median_days", "median_low", "median_high"), "float64"),
+    **dict.fromkeys(("restricted_mean_days", "restricted_mean_error"), "float64"),
 }
 
 
@@ -96,7 +97,7 @@ def _as_outcomes(
         noninferiority={},
         intercurrent_events={},
         # Beside the weighted estimates of a definition nothing is shown.
-        analysis=replace(protocol.analysis, estimators=()),
+        analysis=replace(protocol.analysis, estimators=(), hazards=None),
         missing_data=replace(protocol.missing_data, outcomes={}),
     )
     return replace(cohort, follow_up=pd.concat(tables, ignore_index=True)), under

@@ -15,11 +15,8 @@ from iop_outcomes.analysis.estimators import (
     estimated_risks,
     said_of,
 )
-from iop_outcomes.analysis.outcome_analysis import (
-    OutcomeAnalysis,
-    errors_of_main,
-    require_clusters,
-)
+from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis, require_clusters
+from iop_outcomes.analysis.precision import errors_of_main
 from iop_outcomes.analysis.readings import ArmNumbers, numbers_of
 from iop_outcomes.analysis.scored_arms import ScoredArms, scored_arms
 from iop_outcomes.analysis.study_arrays import StudyArrays

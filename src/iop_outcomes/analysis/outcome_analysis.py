@@ -1,44 +1,48 @@
 """One outcome under one method: what is estimated, counted and drawn."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from iop_outcomes.analysis.adherence_weighting import arms_under_strategies
-from iop_outcomes.analysis.arms import Arms, ArmsAtRisk, arms_at_risk, reading_days
+from iop_outcomes.analysis.arms import Arms, ArmsAtRisk, arms_at_risk
+from iop_outcomes.analysis.censoring_weighting import arms_still_followed
 from iop_outcomes.analysis.entry_weights import KNOWN
 from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, main_method
 from iop_outcomes.analysis.estimators import ModelledRisks, modelled_risks
+from iop_outcomes.analysis.hazards import Hazards, hazard_rows
+from iop_outcomes.analysis.median_days import median_days
 from iop_outcomes.analysis.precision import (
-    ArmMeans,
     ErrorsOf,
-    Jackknife,
     Precision,
+    errors_of_main,
     weights_as_known,
 )
-from iop_outcomes.analysis.readings import ArmNumbers, Reading, days_free, numbers_of, risk_by
+from iop_outcomes.analysis.readings import (
+    ArmNumbers,
+    Reading,
+    days_free,
+    days_lost,
+    numbers_of,
+    risk_by,
+)
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Outcome
-from iop_outcomes.protocol.standard_errors import ClusterErrors, WeightsTakenAs
+from iop_outcomes.protocol.standard_errors import WeightsTakenAs
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.statistics.clusters.few_clusters import require_clusters_in_both_arms
 from iop_outcomes.statistics.effects.effect_measures import Scale
 from iop_outcomes.statistics.estimating_equations import Uncertainty, uncertainty
 from iop_outcomes.statistics.noninferiority import noninferiority
+from iop_outcomes.statistics.survival.curve_limits import Scale as RiskScale
 from iop_outcomes.vocabulary import Arm, Measure, Method
 
-KEYS = ("outcome", "method", "arm")
-CURVE = {
-    **dict.fromkeys(("day", "risk", "conf_low", "conf_high"), "float64"),
-    **dict.fromkeys(("at_risk", "events", "few_left_out"), "int64"),
-}
-
-
-NO_CURVE = pd.DataFrame(columns=[*KEYS, *CURVE]).astype(CURVE | dict.fromkeys(KEYS, "str"))
+NO_MEDIAN = dict.fromkeys(("median_days", "median_low", "median_high"), np.nan)
 WithoutCluster = dict[str, Arms]  # of the main method, by outcome
 
 
@@ -61,7 +65,7 @@ def _by_method(
 ) -> Iterator["OutcomeAnalysis"]:
     ends, entry = study.ends(outcome), study.entry
     as_enrolled = arms_at_risk(ends, entry.treated, np.ones(len(ends)), outcome)
-    weighted = arms_at_risk(ends, entry.treated, entry.weight, outcome, entry.estimated)
+    weighted = _weighted(study, outcome, ends)
     require_clusters(study, outcome, as_enrolled)
     yield OutcomeAnalysis(study, outcome, Method.UNADJUSTED, as_enrolled)
     for modelled in modelled_risks(study, outcome, as_enrolled):
@@ -75,21 +79,22 @@ def _by_method(
     else:
         yield OutcomeAnalysis(study, outcome, Method.IPTW, weighted)
         followed = study.arms_followed
-        arms = arms_under_strategies(ends, followed, outcome, strategies, study.baseline, entry)
+        arms = arms_under_strategies(
+            ends, followed, outcome, strategies, study.baseline, entry, study.censoring
+        )
         if study.protocol.analysis.standard_errors.weights is WeightsTakenAs.KNOWN:
             arms = weights_as_known(arms)
         errors = errors_of_main(study, arms, without)
         yield OutcomeAnalysis(study, outcome, Method.PER_PROTOCOL, arms, errors=errors)
 
 
-def errors_of_main(study: StudyArrays, arms: Arms, without: Sequence[Arms]) -> ErrorsOf | None:
-    """Standard errors of the main method; None where influences are summed."""
-    plan, asked = study.protocol.analysis, study.protocol.analysis.standard_errors.clusters
-    if asked is ClusterErrors.CR1:
-        return None
-    if asked is ClusterErrors.JACKKNIFE:
-        return Jackknife(tuple(without), plan.confidence_level, str(plan.cluster))
-    return ArmMeans(arms, study.cluster, study.protocol)
+def _weighted(study: StudyArrays, outcome: Outcome, ends: pd.DataFrame) -> Arms:
+    entry = study.entry
+    if study.censoring is None:
+        return arms_at_risk(ends, entry.treated, entry.weight, outcome, entry.estimated)
+    arms = arms_still_followed(ends, outcome, entry, study.censoring)
+    known = study.protocol.analysis.standard_errors.weights is WeightsTakenAs.KNOWN
+    return weights_as_known(arms) if known else arms
 
 
 def require_clusters(study: StudyArrays, outcome: Outcome, arms: ArmsAtRisk) -> None:
@@ -124,7 +129,10 @@ class OutcomeAnalysis:
         """Standard error and limits of a number, as the protocol asks for them."""
         if self.errors is not None:
             return self.errors(reading)
-        spread = self.uncertainty(reading.change)
+        return self._summed(reading.change)
+
+    def _summed(self, influences: NDArray) -> Precision:
+        spread = self.uncertainty(influences)
         return Precision(
             spread.std_error, spread.critical, spread.clusters, self._se_method(spread)
         )
@@ -135,15 +143,31 @@ class OutcomeAnalysis:
         influences, cluster = self.spread(influences)
         return uncertainty(influences, level, cluster)
 
+    @property
+    def scale(self) -> RiskScale:
+        """On which intervals of risks are made."""
+        return RiskScale(str(self.study.protocol.analysis.risk_interval))
+
+    @property
+    def timed(self) -> bool:
+        """Whether its days are read: not of outcomes at exit, nor by the estimators beside."""
+        return self.outcome.horizon_days is not None and self.modelled is None
+
+    @cached_property
+    def hazards(self) -> Hazards | None:
+        """Hazards of both arms; None if they are not asked for, or there are no days."""
+        plan = self.study.protocol.analysis.hazards
+        return Hazards(hazard_rows(self.arms), plan) if plan and self.timed else None
+
     def estimates(self) -> Iterator[Estimate]:
-        """Risks of both arms and their contrasts."""
+        """Risks of both arms and their contrasts, then days, then hazard ratios if asked for."""
         risks = self._risks()
         for arm, measure in (
             (Arm.INTERVENTION, Measure.RISK_INTERVENTION),
             (Arm.COMPARATOR, Measure.RISK_COMPARATOR),
         ):
             spread = self.precision(risks.alone(arm))
-            low, high = spread.risk_limits(risks.of_arm[arm])
+            low, high = spread.risk_limits(risks.of_arm[arm], self.scale)
             yield self._estimate(measure, risks.of_arm[arm], spread, low, high, [arm])
         yield self.risk_difference(risks)
         for measure, scale in (
@@ -152,10 +176,11 @@ class OutcomeAnalysis:
         ):
             if risks.have(scale):  # else the ratio or its logarithm is no number
                 yield from self._ratio(measure, risks.difference(scale))
-        if self.outcome.horizon_days is not None and self.modelled is None:
-            yield self._difference(
-                Measure.RMST_DIFFERENCE, numbers_of(self.arms, *days_free(self.arms.horizon))
-            )
+        if self.timed:
+            yield from self._days()
+        for ratio in self.hazards.ratios() if self.hazards else ():
+            if ratio.value is not None:
+                yield self._hazard_ratio(ratio.measure, ratio.value, ratio.influence)
 
     def risk_difference(self, risks: ArmNumbers | None = None) -> Estimate:
         """The number that verdicts are of."""
@@ -169,6 +194,20 @@ class OutcomeAnalysis:
             influence={arm: self.modelled.influence(arm) for arm in Arm},
         )
 
+    def _days(self) -> Iterator[Estimate]:
+        """Mean days before the event, and lost to it: these and those add up to the horizon."""
+        until = self.arms.horizon
+        yield self._difference(Measure.RMST_DIFFERENCE, numbers_of(self.arms, *days_free(until)))
+        lost = numbers_of(self.arms, *days_lost(until))
+        if all(days > 1e-12 * until for days in lost.of_arm.values()):  # else it is no number
+            yield from self._ratio(Measure.RMTL_RATIO, lost.difference(Scale.LOG))
+
+    def _hazard_ratio(self, measure: Measure, logarithm: float, moved: NDArray) -> Estimate:
+        """Influences summed, whatever errors the protocol asks for: its `se_method` says so."""
+        spread = self._summed(moved)
+        ends = np.exp([logarithm, *spread.limits(logarithm)])
+        return self._estimate(measure, ends[0], spread, ends[1], ends[2])
+
     def _ratio(self, measure: Measure, reading: Reading) -> Iterator[Estimate]:
         spread = self.precision(reading)
         if np.isfinite(spread.std_error):  # without one of the clusters it may be no number
@@ -180,6 +219,12 @@ class OutcomeAnalysis:
         reading = numbers.difference()
         spread = self.precision(reading)
         return self._estimate(measure, reading.value, spread, *spread.limits(reading.value))
+
+    @property
+    def estimand(self) -> str:
+        """Whose effect it is."""
+        unadjusted = self.method is Method.UNADJUSTED
+        return AS_ENROLLED if unadjusted else self.study.protocol.estimand
 
     def _estimate(
         self,
@@ -198,9 +243,7 @@ class OutcomeAnalysis:
             outcome=self.outcome.name,
             measure=measure,
             method=self.method,
-            estimand=AS_ENROLLED
-            if self.method is Method.UNADJUSTED
-            else self.study.protocol.estimand,
+            estimand=self.estimand,
             horizon_days=self.outcome.horizon_days,
             estimate=float(value),
             std_error=spread.std_error,
@@ -224,6 +267,8 @@ class OutcomeAnalysis:
             Method.UNADJUSTED: "influence function",
             Method.PER_PROTOCOL: KNOWN if known else entry.se_method_followed,
         }.get(self.method, entry.se_method)
+        if self.study.censoring is not None and self.method is Method.IPTW:
+            base = KNOWN if known else entry.se_method_followed
         if self.modelled is not None:
             base = self.modelled.se_method
         if spread.clusters is None:
@@ -249,33 +294,7 @@ class OutcomeAnalysis:
                 "method": str(self.method),
                 "arm": str(arm),
                 **arms.counts(arm),
-                "median_days": arms.median_days(arm) if clocked else np.nan,
+                **(median_days(arms, arm, self.uncertainty, self.scale) if clocked else NO_MEDIAN),
                 "restricted_mean_days": mean,
                 "restricted_mean_error": error,
             }
-
-    def curves(self) -> pd.DataFrame:
-        """Days on which a curve steps, and those on which numbers at risk are told.
-
-        Nothing for outcomes at exit, which have no clock, or under the estimators beside.
-        """
-        tables = []
-        drawn = self.outcome.horizon_days is not None and self.modelled is None
-        for arm in Arm if drawn else ():
-            told = reading_days(self.outcome.horizon_days)
-            days = np.unique([*told, *self.arms.event_days(arm)])
-            risk = np.array([self.arms.risk(arm, day) for day in days])
-            read = [numbers_of(self.arms, *risk_by(day), only=arm).alone(arm) for day in days]
-            limits = [self.precision(each).risk_limits(each.value) for each in read]
-            low, high = np.transpose(limits)
-            at_risk, events = self.arms.at_risk_and_events(arm, days)
-            numbers = (days, risk, low, high, at_risk, events, self.arms.few_left_out(arm))
-            table = pd.DataFrame(dict(zip(CURVE, numbers, strict=True)))
-            names = (self.outcome.name, str(self.method), str(arm))
-            tables.append(table.assign(**dict(zip(KEYS, names, strict=True))))
-        return pd.concat([NO_CURVE, *tables], ignore_index=True)
-
-
-def curves_of(analyses: Iterable[OutcomeAnalysis]) -> pd.DataFrame:
-    """The curves of all analyses, one below the other."""
-    return pd.concat([NO_CURVE, *(each.curves() for each in analyses)], ignore_index=True)

@@ -4,7 +4,7 @@ Without a word in the protocol influences are summed within clusters (`OutcomeAn
 the others, for when clusters are few. Each takes the influences and the `Reading` they are of.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from iop_outcomes.analysis.arms import Arms, ArmsAtRisk, ArmsFollowed
 from iop_outcomes.analysis.entry_weights import KNOWN
 from iop_outcomes.analysis.readings import Reading
+from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.standard_errors import WILD_REPEATS, WILD_SEED, ClusterErrors
@@ -24,6 +25,8 @@ from iop_outcomes.statistics.clusters.cluster_robust import (
 from iop_outcomes.statistics.clusters.few_clusters import LeftOut
 from iop_outcomes.statistics.clusters.wild_bootstrap import WildWeights, wild_cluster_bootstrap
 from iop_outcomes.statistics.estimating_equations import Uncertainty
+from iop_outcomes.statistics.survival.curve_limits import Scale as RiskScale
+from iop_outcomes.statistics.survival.curve_limits import incidence_limits
 
 WHERE = "protocol.analysis.standard_errors"
 
@@ -48,10 +51,10 @@ class Precision(Uncertainty):
         half = self.critical * self.std_error
         return value - half, value + half
 
-    def risk_limits(self, risk: float) -> tuple[float, float]:
-        """Limits of a risk, which stay within 0 and 1."""
+    def risk_limits(self, risk: float, scale: RiskScale) -> tuple[float, float]:
+        """Limits of a risk, which stay within 0 and 1; the scale is for those made of an error."""
         if self.beyond is None:
-            low, high = risk_limits(risk, self.std_error, self.critical)
+            low, high = incidence_limits(risk, self.std_error, self.critical, scale)
         else:
             low, high = np.clip(self.limits(risk), 0.0, 1.0)
         return float(low), float(high)
@@ -194,26 +197,11 @@ def weights_as_known(arms: ArmsFollowed) -> ArmsFollowed:
     return replace(arms, under=under, estimated=None)
 
 
-def risk_limits(
-    risk: NDArray | float, std_error: NDArray | float, critical: float
-) -> tuple[NDArray, NDArray]:
-    r"""Confidence limits of a risk on the complementary log-log scale, so that they stay in [0, 1].
-
-    .. math:: 1 - (1 - F)^{\exp(\pm z\,\mathrm{se} / ((1 - F)\,|\log(1 - F)|))}
-
-    A risk of 0 or 1 has no spread to show: both limits are the risk itself.
-
-    Examples
-    --------
-    >>> low, high = risk_limits(0.5, 0.05, 1.96)
-    >>> round(float(low), 3), round(float(high), 3)
-    (0.407, 0.601)
-    """
-    risk = np.asarray(risk, float)
-    inside = (risk > 1e-12) & (risk < 1 - 1e-12)
-    survival = np.where(inside, 1 - risk, 0.5)
-    exponent = critical * np.asarray(std_error) / (survival * -np.log(survival))
-    exponent = np.minimum(exponent, 500.0)  # as far as it matters; exp would overflow at 710
-    low = np.where(inside, 1 - survival ** np.exp(-exponent), risk)
-    high = np.where(inside, 1 - survival ** np.exp(exponent), risk)
-    return low, high
+def errors_of_main(study: StudyArrays, arms: Arms, without: Sequence[Arms]) -> ErrorsOf | None:
+    """Standard errors of the main method; None where influences are summed."""
+    plan, asked = study.protocol.analysis, study.protocol.analysis.standard_errors.clusters
+    if asked is ClusterErrors.CR1:
+        return None
+    if asked is ClusterErrors.JACKKNIFE:
+        return Jackknife(tuple(without), plan.confidence_level, str(plan.cluster))
+    return ArmMeans(arms, study.cluster, study.protocol)

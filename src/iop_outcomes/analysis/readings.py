@@ -42,6 +42,14 @@ def days_free(until: float) -> tuple[OfArm, Moved]:
     )
 
 
+def days_lost(until: float) -> tuple[OfArm, Moved]:
+    """Reads the mean days after the event, up to a day: what is left of those before it."""
+    return (
+        lambda arms, arm: until - arms.restricted_mean(arm, until),
+        lambda arms, arm: -arms.restricted_mean_influence(arm, until),
+    )
+
+
 @dataclass(frozen=True)
 class ArmNumbers:
     """One number in each arm, of the same kind.

@@ -5,6 +5,7 @@ from functools import cached_property
 import pandas as pd
 from numpy.typing import NDArray
 
+from iop_outcomes.analysis.censoring_weighting import Censoring
 from iop_outcomes.analysis.cluster_terms import recorded_clusters, with_cluster_terms
 from iop_outcomes.analysis.design import design
 from iop_outcomes.analysis.entry_weights import entry_weights
@@ -60,6 +61,17 @@ class StudyArrays:
         if not terms:
             return self.baseline
         return design(self.people, terms, "protocol.analysis.outcome_model").columns
+
+    @cached_property
+    def censoring(self) -> Censoring | None:
+        """How people are weighted for censoring; None if they are not."""
+        plan = self.protocol.analysis.censoring
+        if plan is None:
+            return None
+        if not plan.covariates:
+            return Censoring(plan, self.baseline, self.covariates)
+        model = design(self.people, plan.covariates, "protocol.analysis.censoring.covariates")
+        return Censoring(plan, model.columns, model.covariates)
 
     @cached_property
     def propensity(self) -> Propensity:

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iop_outcomes.analysis.arms import ArmsAtRisk
 from iop_outcomes.analysis.arms_among import EitherArms, among, cells, in_both_arms, rows_of
 from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis
 from iop_outcomes.analysis.predicted_risk import PREDICTED, grouped_by_risk
 from iop_outcomes.analysis.predicted_risk import WHERE as OF_RISK
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.analysis.subgroup_levels import WHERE, Subgroups, subgroup_levels
+from iop_outcomes.cohort.frame_sight import too_few_until
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.analysis_plan import AnalysisPlan
 from iop_outcomes.protocol.strategies import StrategyKind
@@ -223,6 +225,10 @@ def _why_not(study: StudyArrays, arms: EitherArms, who: NDArray) -> str:
         weight = arms.weight[arm][who[rows]]
         if not weight.max() <= LARGEST_SHARE * weight.sum():
             return "one person bears most of the weight of an arm"
+        late = arms.entry.get(arm) if isinstance(arms, ArmsAtRisk) else None
+        here = who[rows]
+        if late is not None and too_few_until(arms.day[arm][here], late[here], arms.horizon):
+            return "too few are followed before others enter"
         # Influences sum to zero within an arm: a single cluster would seem to have no spread.
         if study.cluster is not None and np.unique(study.cluster[rows[who[rows]]]).size < 2:
             return f"an arm lies within one {study.protocol.analysis.cluster}"

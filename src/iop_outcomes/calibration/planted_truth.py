@@ -92,7 +92,7 @@ def planted_truth(
                 happened[arm] = (is_event & (day <= by)).astype(float)
                 free[arm] = np.where(is_event, np.minimum(day, by), by).astype(float)
             for estimand in Estimand:
-                values = _truths(happened, free, tilt(entry, estimand))
+                values = _truths(happened, free, by, tilt(entry, estimand))
                 rows += [
                     ("; ".join(sorted(events)), "; ".join(sorted(competing)), by, estimand, *value)
                     for value in values
@@ -108,7 +108,9 @@ def _first(course: Course, events: tuple, competing: tuple) -> tuple[NDArray, ND
     return course.exit_day, np.isin(course.exit_reason, [str(event) for event in events])
 
 
-def _truths(happened: dict, free: dict, weight: NDArray) -> list[tuple[Measure, float, float]]:
+def _truths(
+    happened: dict, free: dict, by: int, weight: NDArray
+) -> list[tuple[Measure, float, float]]:
     """Measure, value and Monte Carlo error; the two arms share their luck, so they are paired."""
 
     def mean(values):
@@ -128,6 +130,12 @@ def _truths(happened: dict, free: dict, weight: NDArray) -> list[tuple[Measure, 
         odds = p / (1 - p) / (q / (1 - q))
         log_error = error(one / (p * (1 - p)) - other / (q * (1 - q)))
         ratios.append((Measure.ODDS_RATIO, odds, odds * log_error))
+    lost = {arm: by - days for arm, days in free.items()}
+    of_days = []
+    if mean(lost[Arm.COMPARATOR]) > 0:
+        days = mean(lost[Arm.INTERVENTION]) / mean(lost[Arm.COMPARATOR])
+        off = error(lost[Arm.INTERVENTION] - days * lost[Arm.COMPARATOR])
+        of_days = [(Measure.RMTL_RATIO, days, off / mean(lost[Arm.COMPARATOR]))]
     return [
         (Measure.RISK_INTERVENTION, mean(one), error(one)),
         (Measure.RISK_COMPARATOR, mean(other), error(other)),
@@ -138,4 +146,5 @@ def _truths(happened: dict, free: dict, weight: NDArray) -> list[tuple[Measure, 
             mean(free[Arm.INTERVENTION] - free[Arm.COMPARATOR]),
             error(free[Arm.INTERVENTION] - free[Arm.COMPARATOR]),
         ),
+        *of_days,
     ]

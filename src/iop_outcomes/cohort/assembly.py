@@ -10,9 +10,12 @@ from iop_outcomes.cohort.community import controlled_days
 from iop_outcomes.cohort.definitions_agree import definitions_agree, nothing_compared
 from iop_outcomes.cohort.eligibility import apply_criteria
 from iop_outcomes.cohort.index_stays import index_stays
+from iop_outcomes.cohort.lengths_in_bands import lengths_in_bands, no_lengths
 from iop_outcomes.cohort.outcomes_told import nothing_told, other_definitions_told, outcomes_told
+from iop_outcomes.cohort.repeats import nothing_repeated, repeats
 from iop_outcomes.cohort.scored_outcomes import nobody_scored, scores_told
 from iop_outcomes.cohort.time_at_risk import nobody_followed, time_at_risk
+from iop_outcomes.cohort.whereabouts import nobody_anywhere, whereabouts
 from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.execution import refuse_unexecuted
 from iop_outcomes.protocol.rules.columns import AFTER_TIME_ZERO, AT_EXIT
@@ -67,6 +70,14 @@ class Cohort(QuietTables):
     scores
         One row per person and outcome that is a number: its `score`, empty where it is not known,
         the `days` on which it was taken, and the row it was read from.
+    lengths
+        One row per person: between which days the index stay ended, and why; none unless the
+        protocol asks for lengths in bands.
+    history
+        Intervals of everyone's days, cut where something happens that can come again; none unless
+        the protocol asks for recurrent events.
+    whereabouts
+        Intervals of everyone's days in one state each; none unless the protocol asks for states.
     """
 
     persons: pd.DataFrame
@@ -78,6 +89,9 @@ class Cohort(QuietTables):
     agreement: pd.DataFrame = field(default_factory=nothing_compared)
     time_at_risk: pd.DataFrame = field(default_factory=nobody_followed)
     scores: pd.DataFrame = field(default_factory=nobody_scored)
+    lengths: pd.DataFrame = field(default_factory=no_lengths)
+    history: pd.DataFrame = field(default_factory=nothing_repeated)
+    whereabouts: pd.DataFrame = field(default_factory=nobody_anywhere)
 
 
 def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
@@ -119,6 +133,11 @@ def assemble_cohort(records: Records, protocol: Protocol) -> Cohort:
         agreement=definitions_agree(eligible, ends, others, protocol.outcomes),
         time_at_risk=time_at_risk(eligible, ends, controlled_days(records), protocol.outcomes),
         scores=scores_told(eligible, records.scores, protocol.score_outcomes),
+        lengths=lengths_in_bands(eligible) if protocol.analysis.lengths_in_bands else no_lengths(),
+        history=repeats(eligible, records, protocol.analysis.recurrent_events),
+        whereabouts=whereabouts(eligible, records, states.horizon_days)
+        if (states := protocol.analysis.states)
+        else nobody_anywhere(),
     )
 
 
@@ -205,7 +224,7 @@ def _exits_have_days(eligible: pd.DataFrame, protocol: Protocol) -> None:
             raise CohortError(
                 f"protocol.outcomes.{outcome.name}: {undated} of {len(counted)} exits that count "
                 "have no day, so leaving by a day cannot be told; read it at exit "
-                "(horizon_days: null)"
+                "(horizon_days: null), or its bands by analysis.lengths_in_bands"
             )
 
 

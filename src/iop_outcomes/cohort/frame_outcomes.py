@@ -17,11 +17,17 @@ from iop_outcomes.cohort.frame_columns import (
     refuse_shared_codes,
 )
 from iop_outcomes.cohort.frame_scores import Continuous
+from iop_outcomes.cohort.frame_sight import (
+    refuse_impossible_entry,
+    require_comparable,
+    require_early_risk_sets,
+)
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.values import KINDS
-from iop_outcomes.vocabulary import Arm, Direction, ExitReason, Status
+from iop_outcomes.vocabulary import Direction, ExitReason, Status
 
 NOT_KNOWN = "not known"
+ENTRY = "entry_day"  # a column of follow-up that only delayed entry has
 EVENT = str(ExitReason.OTHER)  # the frame tells whether it happened, not which kind of event it is
 
 
@@ -42,6 +48,11 @@ class TimeToEvent:
         Codes of the event, and of the end of sight.
     competing
         Codes of competing events, each with its word: `{2: "death"}`.
+    entry
+        Column of the day after which a person came under observation, 0 for those seen from time
+        zero on; None: everyone was. Nobody is at risk before, so numbers at risk can grow. Risks
+        are right if, given the arm, who enters late fares like those followed since time zero; the
+        weights make alike the people seen, not all who began.
     better
         Whether a lower or a higher risk is better.
     definition
@@ -60,18 +71,20 @@ class TimeToEvent:
     event_is: Codes = 1
     censored_is: Codes = 0
     competing: Mapping[Hashable, str] = field(default_factory=dict)
+    entry: str | None = None
     better: str = str(Direction.LOWER)
     definition: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that it is read from."""
-        return (self.days, self.event)
+        return (self.days, self.event, *([self.entry] if self.entry else []))
 
     def section(self) -> dict[str, Any]:
         """The outcome as a protocol writes it."""
         words = ", ".join(f"{code}: {word}" for code, word in self.competing.items())
         told = f"`{self.event}` is {_written(self.event_is)}, on day `{self.days}`"
+        told += f", of those under observation since day `{self.entry}`" if self.entry else ""
         competing = [word for word in self.competing.values() if word in KINDS and word != EVENT]
         return {
             "definition": self.definition or told + (f"; competing: {words}" if words else ""),
@@ -110,7 +123,12 @@ class TimeToEvent:
                 )
         words = told.astype(object).map(dict(self.competing)).astype("str")
         reason = _reasons(role, name).mask(role.eq(str(Status.COMPETING)), words)
-        return pd.DataFrame({"days": days, "status": role, "reason": reason})
+        found = pd.DataFrame({"days": days, "status": role, "reason": reason})
+        if self.entry is None:
+            return found
+        entry = _days(column(frame, self.entry, f"{place}.entry"), f"{place}.entry")
+        refuse_impossible_entry(entry, days, f"{place}.entry")
+        return found.assign(**{ENTRY: entry})
 
 
 @dataclass(frozen=True)
@@ -222,7 +240,13 @@ def frame_follow_up(
     tables = []
     for name, asked in outcomes.items():
         ends = asked.follow_up(frame, name)
-        _can_be_compared(ends, persons["arm"], asked.horizon_days, f"outcomes.{name}")
+        require_comparable(ends, persons["arm"], asked.horizon_days, f"outcomes.{name}")
+        late = [ENTRY] if ENTRY in ends else []
+        if late:
+            require_early_risk_sets(
+                ends["days"], ends[ENTRY], persons["arm"], asked.horizon_days,
+                f"outcomes.{name}.entry",
+            )  # fmt: skip
         tables.append(
             ends.assign(
                 person_id=persons["person_id"],
@@ -230,7 +254,7 @@ def frame_follow_up(
                 until_day=ends["days"],
                 source="data frame",
                 source_row=frame.index.astype("Int64"),
-            )[COLUMNS]
+            )[[*COLUMNS, *late]]
         )
     return pd.concat(tables, ignore_index=True) if tables else nobody_has_follow_up()
 
@@ -276,30 +300,6 @@ def _reasons(status: pd.Series, name: str) -> pd.Series:
     """How follow-up ended, in words."""
     words = {str(Status.EVENT): name, str(Status.MISSING): NOT_KNOWN}
     return status.replace(words)
-
-
-def _can_be_compared(ends: pd.DataFrame, arms: pd.Series, horizon: int | None, place: str) -> None:
-    """Somebody has it, and in each arm somebody is followed to the day on which it is read."""
-    events = ends[ends["status"].eq(str(Status.EVENT))]
-    by_then = events if horizon is None else events[events["days"] <= horizon]
-    if by_then.empty:
-        when = "" if horizon is None else f" by day {horizon}"
-        raise CohortError(
-            f"{WHERE}.{place}: nobody has it{when}; check `event_is`, the column and the horizon"
-        )
-    known = ends["status"].ne(str(Status.MISSING))
-    for arm in map(str, Arm):
-        mine = ends[known & arms.eq(arm)]
-        if mine.empty:
-            raise CohortError(f"{WHERE}.{place}: it is not known for anyone in the {arm} arm")
-        if horizon is None or mine["days"].max() >= horizon:
-            continue
-        last = mine[mine["days"].eq(mine["days"].max())]
-        if last["status"].eq(str(Status.CENSORED)).any():
-            raise CohortError(
-                f"{WHERE}.{place}: nobody in the {arm} arm is followed to day {horizon}, so the "
-                "risk by then cannot be told; choose an earlier `horizon_days`"
-            )
 
 
 def _written(codes: Codes) -> str:

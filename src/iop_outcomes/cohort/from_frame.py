@@ -139,6 +139,7 @@ def cohort_from_frame(
     """
     table = as_pandas(frame)
     refuse_unreadable(outcomes)
+    _refuse_beside_late_entry(outcomes, analysis)
     terms = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     plan = {**analysis, "covariates": terms, "cluster": cluster}
     arms, codes = arms_of(column(table, arm, "arm"), intervention, comparator)
@@ -162,6 +163,19 @@ def cohort_from_frame(
         scores=frame_scores(told, persons, numbers),
     )
     return FrameStudy(cohort, protocol)
+
+
+def _refuse_beside_late_entry(
+    outcomes: Mapping[str, FrameOutcome], analysis: Mapping[str, Any]
+) -> None:
+    """Delayed entry is carried through to curves, risks and days, and not beyond."""
+    late = [name for name, asked in outcomes.items() if getattr(asked, "entry", None)]
+    for key in ("estimators", "censoring", "hazards"):
+        if late and analysis.get(key) not in (None, (), []):
+            raise ProtocolError(
+                f"{WHERE}.{key}: not executed where people enter late, as in the outcome "
+                f"{late[0]}; leave out `{key}`, or `entry`"
+            )
 
 
 def _known(
@@ -197,10 +211,14 @@ def _named(
     """Names of columns, each with the argument that names it."""
     matching = plan.get("matching")
     exact = matching.get("exact", ()) if isinstance(matching, Mapping) else ()
+    censoring = plan.get("censoring")
     terms = {
         "covariates": plan["covariates"],
         "outcome_model": plan.get("outcome_model", ()),
         "subgroups": plan.get("subgroups", ()),
+        "censoring.covariates": censoring.get("covariates", ())
+        if isinstance(censoring, Mapping)
+        else (),
     }
     for place, written in terms.items():
         for term in written:

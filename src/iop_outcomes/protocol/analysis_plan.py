@@ -9,7 +9,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from iop_outcomes.protocol.censoring_plan import CensoringPlan
 from iop_outcomes.protocol.standard_errors import StandardErrors
+from iop_outcomes.protocol.survival_plan import Bands, HazardPlan, RiskInterval
+from iop_outcomes.protocol.time_plans import LengthsInBands, Name, RecurrentEvents, StatesPlan
 from iop_outcomes.protocol.values import STRICT, Share
 
 
@@ -181,6 +184,9 @@ class AnalysisPlan:
         Terms of the outcome models of the estimators beside; the `covariates` if left out.
     estimators
         Estimators shown beside the weighted one.
+    censoring
+        How people are weighted for follow-up that ends early and outcomes that are not known; None:
+        not at all, which takes both as independent of the outcome within an arm.
     subgroups
         Covariates within whose levels the effect is told too.
     risk_groups
@@ -191,6 +197,18 @@ class AnalysisPlan:
         projection).
     seal
         What the weighting has to show before any estimate is made; None: nothing.
+    lengths_in_bands
+        Risks of leaving the index stay where its length is known in bands of days; None: not told.
+    recurrent_events
+        A name for each thing that is counted each time it happens, then what it means.
+    states
+        Days in each kind of care, in the community, after a return to use; None: not told.
+    risk_interval
+        Scale on which intervals of risks are made.
+    bands
+        Whether the interval around a curve holds each day by itself or all days at once.
+    hazards
+        Hazard ratios shown beside the risks; None: none.
     """
 
     covariates: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -204,10 +222,17 @@ class AnalysisPlan:
     limits: WeightLimits = Field(default_factory=WeightLimits)
     outcome_model: tuple[str, ...] = ()
     estimators: tuple[Estimator, ...] = ()
+    censoring: CensoringPlan | None = None
     subgroups: tuple[str, ...] = ()
     risk_groups: Annotated[int, Field(ge=2, le=10)] | None = None
     effect_modifiers: tuple[str, ...] = ()
     seal: Seal | None = None
+    lengths_in_bands: LengthsInBands | None = None
+    recurrent_events: dict[Name, RecurrentEvents] = Field(default_factory=dict)
+    states: StatesPlan | None = None
+    risk_interval: RiskInterval = RiskInterval.LOG_LOG
+    bands: Bands = Bands.POINTWISE
+    hazards: HazardPlan | None = None
 
     @model_validator(mode="after")
     def _keys_of_its_weighting(self) -> Self:

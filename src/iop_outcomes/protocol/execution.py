@@ -19,6 +19,7 @@ from iop_outcomes.protocol.scores import unexecuted_scores
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.standard_errors import ClusterErrors, WeightsTakenAs
 from iop_outcomes.protocol.strategies import StrategyKind
+from iop_outcomes.protocol.time_execution import unexecuted_times
 from iop_outcomes.protocol.time_zero import Clock, FollowUpEnd, Moment
 from iop_outcomes.vocabulary import Estimand
 
@@ -90,6 +91,7 @@ def unexecuted(protocol: Protocol) -> Iterator[tuple[str, str]]:
             f"a risk under the comparator is not predicted for `kind: {strategies.kind}`, where "
             "everyone is in both arms; leave it out",
         )
+    yield from unexecuted_times(protocol)
     ends = protocol.follow_up.ends
     if set(ends) != {FollowUpEnd.DEATH, FollowUpEnd.END_OF_RECORDS}:
         yield (

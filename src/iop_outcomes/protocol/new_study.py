@@ -148,6 +148,7 @@ $raw
       - protocol.strategies
       - protocol.time_zero
       - protocol.outcomes
+      - protocol.analysis
       - protocol.labels
     outs:
       - data/cohort: {push: false}

@@ -14,7 +14,8 @@ from iop_outcomes.protocol.outcomes import Outcome
 from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.report.drawing import INK, canvas, capital, wrapped
-from iop_outcomes.report.wording import MINUS, read_as_score, spelling, when, words
+from iop_outcomes.report.score_words import read_as_score
+from iop_outcomes.report.wording import MINUS, spelling, when, words
 
 OPEN_DAYS = 90  # drawn length of a window whose end is not a day
 LABEL_WIDTH, ENDS_WIDTH = 30, 54  # characters of a line

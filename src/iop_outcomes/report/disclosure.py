@@ -98,7 +98,11 @@ DECIMALS = {
     **dict.fromkeys((f"{n}_{w}" for n in OF_CLUSTERS for w in ("before", "after")), 2),
     **{"coefficient": 4, "joint_p": 3},
     **{"largest_smd": 2, "effective_clusters": 1},
+    **{"chi_squared": 2, "p_value": 3, "equality_p": 3},
     "effective_n": 1,
+    **dict.fromkeys(("mean_weight", "largest_smd_before", "largest_smd_after"), 2),
+    "largest_weight": 1,
+    **{"days_lower": 1, "days_upper": 1, "mean": 3, "days": 1, "probability": 3},
     "median_shift": 0,
 }
 
@@ -115,6 +119,9 @@ def _as_printed(table: pd.DataFrame) -> pd.DataFrame:
             (Measure.RISK_RATIO, 2),
             (Measure.ODDS_RATIO, 2),
             (Measure.RMST_DIFFERENCE, 1),
+            (Measure.RMTL_RATIO, 2),
+            (Measure.HAZARD_RATIO, 2),
+            (Measure.SUBDISTRIBUTION_HAZARD_RATIO, 2),
         ):
             rows = table["measure"] == str(measure)
             table.loc[rows, numbers] = table.loc[rows, numbers].round(decimals)

@@ -22,6 +22,7 @@ from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.strategies import Mechanism, StrategyKind
 from iop_outcomes.protocol.time_zero import Moment
 from iop_outcomes.records.schema import empty_table
+from iop_outcomes.report.asked_for import exhibits_asked_for, figures_asked_for, tables_asked_for
 from iop_outcomes.report.by_outcome import (
     by_what_they_count_as,
     numbers_at_risk,
@@ -41,6 +42,7 @@ from iop_outcomes.report.figures import (
     love_plot,
     propensity_overlap_plot,
 )
+from iop_outcomes.report.hazards_page import band_words
 from iop_outcomes.report.means_page import (
     mean_exhibits,
     mean_sentences,
@@ -52,11 +54,6 @@ from iop_outcomes.report.modifiers_page import modifier_exhibits
 from iop_outcomes.report.provenance import data_hash, package_versions
 from iop_outcomes.report.quality_page import margins, quality_exhibits
 from iop_outcomes.report.seal_page import seal_sentences
-from iop_outcomes.report.subgroups_page import (
-    subgroup_exhibits,
-    subgroup_figures,
-    subgroup_tables,
-)
 from iop_outcomes.report.tables import (
     Exhibit,
     attrition_table,
@@ -152,6 +149,7 @@ def write_report(findings: Findings, protocol: Protocol, standing: Standing = UN
         "simulated": not findings.truth.empty,
         "randomised": protocol.assignment.mechanism is Mechanism.RANDOMISED,
         "cloned": protocol.strategies.kind is StrategyKind.GRACE_PERIOD,
+        "band": band_words(protocol),
         "flow": FLOW[protocol.strategies.time_zero],
     }
     page = _page(protocol, exhibits, figures, verdicts, facts)
@@ -201,7 +199,7 @@ def _released(findings: Findings, protocol: Protocol, gate: _Gate) -> dict[str, 
         "time_at_risk": findings.time_at_risk,
     }
     tables |= cluster_tables(findings.clusters, findings.comparison)
-    tables |= subgroup_tables(findings.comparison) | mean_tables(findings.comparison)
+    tables |= mean_tables(findings.comparison) | tables_asked_for(findings.comparison)
     if not findings.truth.empty:
         tables["truth"] = truth_of_outcomes(findings.truth, protocol)
     shown = {name: gate(table) for name, table in tables.items()}
@@ -238,7 +236,7 @@ def _figures(shown: dict[str, Released], protocol: Protocol) -> dict[str, Figure
         shown["estimates"], shown["robustness"], worse_side(protocol), shown.get("truth"), names,
         units_of(protocol),
     )  # fmt: skip
-    return figures | subgroup_figures(shown, protocol)
+    return figures | figures_asked_for(shown, protocol)
 
 
 def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhibit]:
@@ -255,7 +253,7 @@ def _exhibits(shown: dict[str, Released], protocol: Protocol) -> dict[str, Exhib
         exits_table(shown["exits"], protocol),
         robustness_table(shown["robustness"], protocol),
         *definition_exhibits(shown, protocol),
-        *subgroup_exhibits(shown, protocol),
+        *exhibits_asked_for(shown, protocol),
         *modifier_exhibits(shown, protocol),
         *cluster_exhibits(shown, protocol),
     ]

@@ -3,6 +3,7 @@
 from iop_outcomes.analysis.estimates import main_rows
 from iop_outcomes.protocol.analysis_plan import Estimator
 from iop_outcomes.protocol.specification import Protocol
+from iop_outcomes.protocol.survival_plan import RiskInterval
 from iop_outcomes.protocol.time_zero import Clock
 from iop_outcomes.report.disclosure import Released
 from iop_outcomes.report.wording import spelling, when, words
@@ -46,3 +47,34 @@ def numbers_needed_note(estimates: Released, protocol: Protocol) -> str:
     if not told:
         return ""
     return f" Number needed to treat, to benefit (NNTB) or to harm (NNTH): {'; '.join(told)}."
+
+
+def days_note(estimates: Released) -> str:
+    """What mean days are, where some are told."""
+    if not (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
+        return ""
+    return (
+        " Mean days are days before the outcome, up to the horizon; who can no longer have it "
+        "(a competing event) counts as free of it to the end. Days lost are the rest of the days "
+        "up to the horizon: their difference is that of the mean days with its sign turned."
+    )
+
+
+def hazards_note(protocol: Protocol) -> str:
+    """What a reader must know of hazard ratios; nothing if there are none."""
+    if protocol.analysis.hazards is None:
+        return ""
+    return (
+        " Hazard ratios: rates of the outcome day by day up to the horizon, of the arm alone. No "
+        "verdict rests on them: they differ from those within groups of like people although "
+        "nothing confounds, and after the first days they compare people whom the arms have "
+        "selected."
+    )
+
+
+def intervals_note(protocol: Protocol) -> str:
+    """The scale of the intervals of risks, where it is not the customary one."""
+    scale = protocol.analysis.risk_interval
+    if scale is RiskInterval.LOG_LOG:
+        return ""
+    return f" Intervals of risks: {scale} scale of the share without the outcome."

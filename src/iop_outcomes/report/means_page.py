@@ -9,12 +9,12 @@ from iop_outcomes.analysis.comparison import Comparison
 from iop_outcomes.analysis.estimates import main_rows
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.report.disclosure import Released
+from iop_outcomes.report.score_words import in_units
 from iop_outcomes.report.suppression_of_means import mean_decimals
 from iop_outcomes.report.tables import Exhibit, hidden_note
 from iop_outcomes.report.wording import (
     HIDDEN,
     count,
-    in_units,
     interval,
     not_known,
     number,

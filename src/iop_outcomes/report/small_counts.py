@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from iop_outcomes.vocabulary import Estimand, Method
+
 
 def is_small(count, smallest_count: int):
     """Which counts of people may not be shown; of the shape of `count`, a Series or a frame."""
@@ -33,3 +35,20 @@ def with_complements(
             break
         hidden[cell] = True
     return hidden
+
+
+def gives_away_few(table: pd.DataFrame, smallest_count: int) -> pd.Series:
+    """Which numbers that rest on events give away few people; of the index of `table`.
+
+    Parameters
+    ----------
+    table
+        With `method`, `estimand`, `smallest_cell` and `fewest_missing`.
+    """
+    small = is_small(table["smallest_cell"], smallest_count)
+    # A risk that only one number of people can have tells how many are missing. Among those whose
+    # own effect is averaged, weights leave an arm's risk as it is; and so does g-computation, but
+    # for its last digit, where the outcome hardly depends on the covariates.
+    unweighted = table["method"].isin([str(Method.UNADJUSTED), str(Method.G_COMPUTATION)])
+    unweighted |= table["estimand"].isin([str(Estimand.ATT), str(Estimand.ATC)])
+    return small | (unweighted & is_small(table["fewest_missing"], smallest_count))

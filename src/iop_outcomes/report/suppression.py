@@ -8,9 +8,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from iop_outcomes.report.small_counts import is_small, with_complements
+from iop_outcomes.report.small_counts import gives_away_few, is_small, with_complements
+from iop_outcomes.report.suppression_of_censoring import censoring, censoring_balance
+from iop_outcomes.report.suppression_of_hazards import proportional_hazards
+from iop_outcomes.report.suppression_of_lengths import days_in_care, exit_risks
 from iop_outcomes.report.suppression_of_means import means
 from iop_outcomes.report.suppression_of_records import anonymity, broken_rules, ledger, missingness
+from iop_outcomes.report.suppression_of_repeats import (
+    recurrent,
+    recurrent_counts,
+    recurrent_curves,
+)
+from iop_outcomes.report.suppression_of_states import days_in_states, state_curves
 from iop_outcomes.report.suppression_of_subgroups import effect_modifiers, left_out, subgroups
 from iop_outcomes.report.suppression_of_time import time_at_risk
 from iop_outcomes.report.suppression_of_weighting import (
@@ -21,7 +30,7 @@ from iop_outcomes.report.suppression_of_weighting import (
     sample_size,
     seal,
 )
-from iop_outcomes.vocabulary import Estimand, Method
+from iop_outcomes.vocabulary import Method
 
 
 def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -63,14 +72,8 @@ def _attrition(table: pd.DataFrame, k: int) -> pd.DataFrame:
 
 def _estimates(table: pd.DataFrame, k: int) -> pd.DataFrame:
     numbers = ["estimate", "std_error", "conf_low", "conf_high"]
-    small = is_small(table["smallest_cell"], k)
+    small = gives_away_few(table, k)
     shown = table.drop(columns=["smallest_cell", "fewest_missing"])
-    # A risk that only one number of people can have tells how many are missing. Among those whose
-    # own effect is averaged, weights leave an arm's risk as it is; and so does g-computation, but
-    # for its last digit, where the outcome hardly depends on the covariates.
-    unweighted = table["method"].isin([str(Method.UNADJUSTED), str(Method.G_COMPUTATION)])
-    unweighted |= table["estimand"].isin([str(Estimand.ATT), str(Estimand.ATC)])
-    small |= unweighted & is_small(table["fewest_missing"], k)
     shown[numbers] = shown[numbers].mask(small)
     shown["verdict"] = shown["verdict"].mask(small)
     # n less the people whose outcome is missing is the cohort: a small difference tells them.
@@ -119,7 +122,9 @@ def _arms(table: pd.DataFrame, k: int) -> pd.DataFrame:
     beside = table["method"].eq(str(Method.PER_PROTOCOL)) | _of_fewer_people(table)
     shown[[*parts, "missing", "people"]] = shown[[*parts, "missing", "people"]].mask(beside)
     few = is_small(table["events"], k) | is_small(table["people"] - table["events"], k)
-    means = ["median_days", "restricted_mean_days", "restricted_mean_error"]
+    means = ["median_days", "median_low", "median_high"]
+    means += ["restricted_mean_days", "restricted_mean_error"]
+    means = [name for name in means if name in table]
     shown[means] = shown[means].mask(few)
     return shown.astype(dict.fromkeys(parts, "Int64"))
 
@@ -224,7 +229,7 @@ def _at_risk(table: pd.DataFrame, k: int) -> pd.DataFrame:
     for _, column in table.groupby(["outcome", "arm"], sort=False):
         last = column["enrolled"].iloc[0]
         for index, count in column["at_risk"].items():
-            if 0 < count < k or 0 < last - count < k:
+            if 0 < count < k or 0 < abs(last - count) < k:  # it grows where people enter late
                 shown[index] = None
             else:
                 last = count
@@ -293,5 +298,15 @@ RULES: list[tuple[set[str], Rule]] = [
     ({"outcome", "cluster", "how", "whole", "effective_clusters"}, left_out),
     ({"cluster", "people_intervention", "weighing_intervention", "largest_smd_after"}, clusters),
     ({"outcome", "prognostic_smd_before", "prognostic_smd_after", "smallest_cell"}, prognosis),
+    ({"exit", "day", "measure", "left", "people", "few_left_out"}, exit_risks),
+    ({"arm", "days_lower", "days_upper", "smallest_cell"}, days_in_care),
+    ({"state", "arm", "days", "people_ever"}, days_in_states),
+    ({"state", "arm", "day", "probability", "people_there"}, state_curves),
+    ({"recurrent", "measure", "estimate", "smallest_cell"}, recurrent),
+    ({"recurrent", "arm", "people", "once", "people_away"}, recurrent_counts),
+    ({"recurrent", "arm", "day", "mean", "people_with"}, recurrent_curves),
+    ({"outcome", "measure", "transform", "chi_squared", "equality_p"}, proportional_hazards),
+    ({"outcome", "arm", "day", "told_of", "gone", "mean_weight"}, censoring),
+    ({"outcome", "arm", "day", "covariate", "level", "gone_with"}, censoring_balance),
     ({"outcome", "horizon_days", "estimand", "measure", "truth"}, _as_is),  # simulated, no person
 ]

@@ -72,7 +72,7 @@ def rounded_means(table: pd.DataFrame) -> pd.DataFrame:
     """Estimates with means as precise as they are printed, their errors with a digit more."""
     numbers = ["estimate", "conf_low", "conf_high"]
     about = table["measure"].isin([str(measure) for measure in OF_MEANS])
-    for outcome, decimals in mean_decimals(table).items():
+    for outcome, decimals in mean_decimals(table[about]).items() if about.any() else ():
         rows = about & table["outcome"].eq(outcome)
         table.loc[rows, numbers] = table.loc[rows, numbers].round(decimals)
         table.loc[rows, "std_error"] = table.loc[rows, "std_error"].round(decimals + 1)

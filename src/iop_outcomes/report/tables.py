@@ -8,14 +8,20 @@ import pandas as pd
 from iop_outcomes.protocol.specification import Outcome, Protocol
 from iop_outcomes.report.balance_note import farthest_note, who_weighs
 from iop_outcomes.report.disclosure import Released
-from iop_outcomes.report.effects_notes import estimators_note, numbers_needed_note
+from iop_outcomes.report.effects_notes import (
+    days_note,
+    estimators_note,
+    hazards_note,
+    intervals_note,
+    numbers_needed_note,
+)
 from iop_outcomes.report.figures import DIFFERENCES, balance_rows
+from iop_outcomes.report.score_words import in_units
 from iop_outcomes.report.suppression_of_means import mean_decimals
 from iop_outcomes.report.wording import (
     HIDDEN,
     MEASURE,
     count,
-    in_units,
     interval,
     methods_note,
     number,
@@ -27,6 +33,12 @@ from iop_outcomes.report.wording import (
 )
 from iop_outcomes.vocabulary import NO_EXIT, Arm, Direction, ExitReason, Measure, Method
 
+OF_DAYS = (
+    Measure.RMST_DIFFERENCE,
+    Measure.RMTL_RATIO,
+    Measure.HAZARD_RATIO,
+    Measure.SUBDISTRIBUTION_HAZARD_RATIO,
+)
 HIDDEN_NOTE = f"{HIDDEN}: not shown, so that no group of one to {{most}} people can be told apart."
 
 
@@ -142,13 +154,9 @@ def effects_table(
         f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
         f"Standard errors: {'; '.join(se)}. {' '.join([*warnings, hidden_note(protocol)])}"
     )
-    if (estimates.table["measure"] == str(Measure.RMST_DIFFERENCE)).any():
-        note += (
-            " Mean days are days before the outcome, up to the horizon; who can no longer have it "
-            "(a competing event) counts as free of it to the end."
-        )
     if protocol.score_outcomes:
         note += " Means are in their own units, and no ratio is made of them."
+    note += days_note(estimates) + intervals_note(protocol) + hazards_note(protocol)
     note += methods_note(protocol) + estimators_note(protocol)
     note += numbers_needed_note(estimates, protocol)
     if truth is not None:
@@ -159,7 +167,7 @@ def effects_table(
 def _without(method: Method, measure: str) -> str:
     """What stands where there is no estimate: nothing, if the method never makes this one."""
     beside = method in (Method.G_COMPUTATION, Method.AIPW, Method.TMLE)
-    return "" if beside and measure == Measure.RMST_DIFFERENCE else HIDDEN
+    return "" if beside and measure in OF_DAYS else HIDDEN
 
 
 def _planted(truth: Released, outcome: Outcome, measure: str, protocol: Protocol) -> str:
@@ -195,8 +203,8 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
         "outcomes",
         "People, events and follow-up, unweighted.",
         pd.DataFrame(rows),
-        "Median: the day by which half had the outcome. Mean: days before the outcome, up to the "
-        "horizon; who can no longer have it counts as free of it to the end. "
+        "Median: the day by which half had the outcome, with its interval. Mean: days before the "
+        "outcome, up to the horizon; who can no longer have it counts as free of it to the end. "
         f"{hidden_note(protocol)}",
     )
 
@@ -204,7 +212,12 @@ def outcomes_table(arms: Released, protocol: Protocol) -> Exhibit:
 def _median(row: Mapping[str, object]) -> str:
     if pd.isna(row["restricted_mean_days"]):
         return HIDDEN
-    return "not reached" if pd.isna(row["median_days"]) else f"{row['median_days']:g}"
+    days, low, high = (row.get(name) for name in ("median_days", "median_low", "median_high"))
+    if pd.isna(low):  # without a lower limit there is no upper one
+        return "not reached" if pd.isna(days) else f"{days:g}"
+    if pd.isna(days):
+        return f"not reached (from {low:g})"
+    return f"{days:g} ({low:g} to {'not reached' if pd.isna(high) else f'{high:g}'})"
 
 
 def exits_table(exits: Released, protocol: Protocol) -> Exhibit:

@@ -15,10 +15,10 @@ from iop_outcomes.protocol.strategies import CausalContrast, Mechanism, Strategy
 from iop_outcomes.report.clusters_page import compared_within
 from iop_outcomes.report.drawing import capital
 from iop_outcomes.report.margin_row import margin_row
+from iop_outcomes.report.score_words import read_as_score
 from iop_outcomes.report.tables import Exhibit
 from iop_outcomes.report.wording import (
     population,
-    read_as_score,
     spelling,
     when,
     words,
@@ -263,8 +263,8 @@ def _analysis(protocol: Protocol, names: Mapping[str, str]) -> Row:
     return (
         "Analysis",
         f"{compared} by arm{acknowledged}, and their difference",
-        f"weighted {compared}; standard errors {_errors(plan)}{clustered}; "
-        f"{100 * plan.confidence_level:g}% confidence intervals",
+        f"weighted {compared}{_for_censoring(plan, names)}; standard errors {_errors(plan)}"
+        f"{clustered}; {100 * plan.confidence_level:g}% confidence intervals",
     )
 
 
@@ -278,6 +278,15 @@ def _errors(plan: AnalysisPlan) -> str:
     return "from stacked estimating equations"
 
 
+def _for_censoring(plan: AnalysisPlan, names: Mapping[str, str]) -> str:
+    """What those still followed are weighted for; nothing if they are not."""
+    if plan.censoring is None:
+        return ""
+    terms = plan.censoring.covariates or plan.covariates
+    named = ", ".join(_term(term, names) for term in terms)
+    return f", those still followed weighted for who is lost or not known, given {named}"
+
+
 def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]:
     missing = protocol.missing_data
     yield "Missing data: covariates", "none", str(missing.covariates)
@@ -285,6 +294,7 @@ def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
     censored = "; who is seen for a while is censored where their records end" if clocked else ""
     if protocol.score_outcomes:
         censored += "; who has no score in its window is left out and counted"
+    weighted = "; both are weighted for (analysis)" if protocol.analysis.censoring else ""
     rules = {outcome.name: missing.rule(outcome.name) for outcome in protocol.outcomes}
     why = f". {capital(missing.reason)}" if missing.reason else ""
     for rule in dict.fromkeys(rules.values()):
@@ -292,7 +302,8 @@ def _missing_data(protocol: Protocol, names: Mapping[str, str]) -> Iterator[Row]
         yield (
             f"Missing data: {', '.join(of)}",
             "none",
-            f"{rule}: who is not seen after time zero is left out and counted{censored}{why}",
+            f"{rule}: who is not seen after time zero is left out and counted{censored}{weighted}"
+            f"{why}",
         )
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from iop_outcomes.protocol.analysis_plan import ClusterTerms, Weighting
 from iop_outcomes.protocol.immortal_time import Timing
-from iop_outcomes.protocol.scores import Score, Take
 from iop_outcomes.protocol.specification import Margin, Outcome, Protocol
 from iop_outcomes.protocol.strategies import StrategyKind
 from iop_outcomes.protocol.time_zero import Clock, Moment
@@ -72,7 +71,17 @@ MEASURE = {
     Measure.MEAN_INTERVENTION: "Mean, {intervention}",
     Measure.MEAN_COMPARATOR: "Mean, {comparator}",
     Measure.MEAN_DIFFERENCE: "Mean difference",
+    Measure.RMTL_RATIO: "Ratio of mean days lost to it (RMTL)",
+    Measure.HAZARD_RATIO: "Hazard ratio, cause-specific",
+    Measure.SUBDISTRIBUTION_HAZARD_RATIO: "Hazard ratio, subdistribution (Fine-Gray)",
 }
+RATIOS = (
+    Measure.RISK_RATIO,
+    Measure.ODDS_RATIO,
+    Measure.RMTL_RATIO,
+    Measure.HAZARD_RATIO,
+    Measure.SUBDISTRIBUTION_HAZARD_RATIO,
+)
 VERDICT = {
     Verdict.SUPERIOR: (
         "On {outcome}, {intervention} was superior to {comparator}: the whole "
@@ -163,7 +172,7 @@ def scaled(value: Any, measure: str, decimals: int | None = None) -> str:
     """
     if measure in OF_MEANS:
         return number(value, 1 if decimals is None else decimals)
-    if measure in (Measure.RISK_RATIO, Measure.ODDS_RATIO):
+    if measure in RATIOS:
         return number(value, 2)
     return number(value) if measure == Measure.RMST_DIFFERENCE else percent(value)
 
@@ -291,24 +300,3 @@ def when(outcome: Outcome) -> str:
     if outcome.horizon_days is not None:
         return f"by day {outcome.horizon_days}{ON_CLOCK[outcome.clock]}"
     return "at exit" if outcome.at_exit else f"as {outcome.definition_id} reads it"
-
-
-def read_as_score(score: Score) -> str:
-    """Which score counts, in words.
-
-    Examples
-    --------
-    >>> read_as_score(Score(instrument="phq9", days=(150, 210)))
-    'the phq9 nearest to day 180'
-    """
-    if score.days is None:
-        return f"the {score.instrument}"
-    if score.take is Take.NEAREST:
-        return f"the {score.instrument} nearest to day {sum(score.days) / 2:g}"
-    return f"the {score.take} {score.instrument} in the window"
-
-
-def in_units(outcome: Outcome, before: str = ", ") -> str:
-    """What an outcome that is a number counts; nothing if the protocol does not say."""
-    unit = None if outcome.score is None else outcome.score.unit
-    return f"{before}{unit}" if unit else ""

@@ -78,5 +78,9 @@ def read_at_time_zero(protocol: Protocol) -> Iterator[tuple[str, str]]:
     for term in protocol.analysis.covariates:
         for name in variables(term):
             yield name, "analysis.covariates"
+    censoring = protocol.analysis.censoring
+    for term in censoring.covariates if censoring else ():
+        for name in variables(term):
+            yield name, "analysis.censoring.covariates"
     for name in protocol.eligibility.recorded:
         yield name, "eligibility.recorded"

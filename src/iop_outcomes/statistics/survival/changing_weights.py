@@ -49,6 +49,11 @@ class StrategyFollowUp:
     weights: StrategyWeights
     model: DecisionModel
 
+    @property
+    def weight(self) -> NDArray:
+        """The weight borne on each interval. Shape (intervals,)."""
+        return self.base[self.person] * self.weights.weight[self.person, self.column]
+
     def risk(self, until: float) -> float:
         """Probability of the event by day `until`, competing events acknowledged."""
         return float(incidence_curve(self.sets).at(until))
@@ -70,7 +75,20 @@ class StrategyFollowUp:
             Where the weights at time zero came from; None if they are known.
         """
         entered = replace(self.sets, position=self.entry, cause=np.full(self.entry.size, CENSORED))
-        slope = derivative(self.sets, until) - derivative(entered, until)
+        return self.influence_of(
+            derivative(self.sets, until) - derivative(entered, until), estimated
+        )
+
+    def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
+        """Influence of each person on a number whose derivative by intervals is known.
+
+        Parameters
+        ----------
+        slope
+            Derivative of the number by the weight of each interval. Shape (intervals,).
+        estimated
+            Where the weights at time zero came from; None if they are known.
+        """
         each = self.weights.weight[self.person, self.column] * slope
         own = np.bincount(self.person, each, minlength=self.base.size)
         return influence(own, self.base, estimated) + self._of_the_model(each)

@@ -64,9 +64,11 @@ def limits(
     if scale is Scale.PLAIN:
         ends = p - half, p + half
     elif scale is Scale.LOG:
-        ends = p * np.exp(-half / p), p * np.exp(half / p)
+        width = np.minimum(half / p, 500.0)
+        ends = p * np.exp(-width), p * np.exp(width)
     elif scale is Scale.LOG_LOG:
-        width = half / (p * -np.log(p))
+        # As far as it matters; exp would overflow at 710.
+        width = np.minimum(half / (p * -np.log(p)), 500.0)
         ends = p ** np.exp(width), p ** np.exp(-width)
     elif scale is Scale.LOGIT:
         odds, width = p / (1 - p), half / (p * (1 - p))
@@ -75,6 +77,45 @@ def limits(
         angle, width = np.arcsin(np.sqrt(p)), half / (2 * np.sqrt(p * (1 - p)))
         ends = tuple(np.sin(np.clip(angle + side * width, 0, np.pi / 2)) ** 2 for side in (-1, 1))
     lower[inner], upper[inner] = (np.clip(end, 0, 1) for end in ends)
+    return lower, upper
+
+
+def incidence_limits(
+    risk: ArrayLike,
+    std_error: ArrayLike,
+    critical: float = 1.959963984540054,
+    scale: Scale = Scale.LOG_LOG,
+) -> tuple[NDArray, NDArray]:
+    """Lower and upper limits of risks (cumulative incidences): those of the share without it.
+
+    A risk of 0 or 1, up to the last digits of a sum of weights, has no width: see `limits`.
+
+    Parameters
+    ----------
+    risk
+        Probabilities of the event by some day. Any shape.
+    std_error, critical, scale
+        As in `limits`; the scale is that of 1 - risk.
+
+    Returns
+    -------
+    tuple
+        Of the shape of `risk`.
+
+    Examples
+    --------
+    >>> lower, upper = incidence_limits(0.5, 0.05, 1.96)
+    >>> round(float(lower), 3), round(float(upper), 3)
+    (0.407, 0.601)
+    """
+    given = np.asarray(risk, float)
+    value = np.atleast_1d(given)
+    inside = (value > 1e-12) & (value < 1 - 1e-12)
+    error = np.where(inside, np.broadcast_to(std_error, value.shape), 0.0)
+    without = limits(1 - value, error, critical, scale)
+    lower, upper = (
+        np.where(inside, 1 - side, value).reshape(given.shape) for side in reversed(without)
+    )
     return lower, upper
 
 
