@@ -330,7 +330,7 @@ def test_a_level_in_which_nobody_has_the_event_has_no_effect_and_says_why(of_sex
     women = cohort.persons["sex"] == "female"
     status = cohort.follow_up["status"].mask(women, "no event")
     found = of_sex(replace(cohort, follow_up=cohort.follow_up.assign(status=status)))
-    assert found.loc["female", "not_estimated"] == "nothing varies"
+    assert found.loc["female", "not_estimated"] == "nobody or everybody in an arm had it"
 
 
 def test_an_arm_of_a_level_within_one_cluster_shows_no_spread_and_says_so(road, study):

@@ -20,6 +20,7 @@ from iop_outcomes.statistics.clusters.few_clusters import (
     cluster_influence,
     require_clusters_in_both_arms,
 )
+from iop_outcomes.statistics.effects.all_or_none import all_or_none
 from iop_outcomes.statistics.estimating_equations import Uncertainty, uncertainty
 from iop_outcomes.statistics.noninferiority import noninferiority
 from iop_outcomes.vocabulary import Arm
@@ -150,6 +151,11 @@ def _with_limits(analysis: OutcomeAnalysis, estimate: float, spread: Uncertainty
 def _by_influence(analysis: OutcomeAnalysis, whole: Estimate) -> Iterator[dict]:
     study, arms = analysis.study, analysis.arms
     plan = study.protocol.analysis
+    if any(all_or_none(arms.risk(arm, arms.horizon)) for arm in Arm):
+        why = "nobody or everybody in an arm had it"
+        nothing = {**_row(np.nan, np.nan, np.nan, None), "not_estimated": why}
+        yield from (nothing for _ in np.unique(study.cluster))
+        return
     change = np.subtract(*(arms.risk_influence(arm, arms.horizon) for arm in Arm))
     labels, added = cluster_influence(change, study.cluster)
     known = np.zeros(change.size, bool)

@@ -15,7 +15,7 @@ from iop_outcomes.analysis.estimators import (
     estimated_risks,
     said_of,
 )
-from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis, require_clusters
+from iop_outcomes.analysis.outcome_analysis import OutcomeAnalysis
 from iop_outcomes.analysis.precision import errors_of_main
 from iop_outcomes.analysis.readings import ArmNumbers, numbers_of
 from iop_outcomes.analysis.scored_arms import ScoredArms, scored_arms
@@ -54,7 +54,7 @@ def mean_analyses(
         score, entry = study.scores(outcome), study.entry
         as_enrolled = scored_arms(score, entry.treated, np.ones(len(score)), outcome)
         weighted = scored_arms(score, entry.treated, entry.weight, outcome, entry.estimated)
-        require_clusters(study, outcome, as_enrolled)
+        study.require_clusters(as_enrolled.members.values(), f"protocol.outcomes.{outcome.name}")
         yield MeanAnalysis(study, outcome, Method.UNADJUSTED, as_enrolled)
         for modelled in modelled_means(study, outcome, score.to_numpy(float)):
             plain = modelled.method is Method.G_COMPUTATION  # everyone counts once in its models

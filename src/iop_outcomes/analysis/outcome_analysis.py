@@ -1,7 +1,7 @@
 """One outcome under one method: what is estimated, counted and drawn."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iop_outcomes.analysis.adherence_weighting import arms_under_strategies
-from iop_outcomes.analysis.arms import Arms, ArmsAtRisk, arms_at_risk
+from iop_outcomes.analysis.arms import Arms, arms_at_risk
 from iop_outcomes.analysis.censoring_weighting import arms_still_followed
 from iop_outcomes.analysis.entry_weights import KNOWN
 from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, main_method
 from iop_outcomes.analysis.estimators import ModelledRisks, modelled_risks
 from iop_outcomes.analysis.hazards import Hazards, hazard_rows
 from iop_outcomes.analysis.median_days import median_days
+from iop_outcomes.analysis.no_spread import SAID, Limits, NoSpread
 from iop_outcomes.analysis.precision import (
     ErrorsOf,
     Precision,
@@ -31,11 +32,9 @@ from iop_outcomes.analysis.readings import (
     risk_by,
 )
 from iop_outcomes.analysis.study_arrays import StudyArrays
-from iop_outcomes.errors import CohortError
 from iop_outcomes.protocol.specification import Outcome
 from iop_outcomes.protocol.standard_errors import WeightsTakenAs
 from iop_outcomes.protocol.strategies import StrategyKind
-from iop_outcomes.statistics.clusters.few_clusters import require_clusters_in_both_arms
 from iop_outcomes.statistics.effects.effect_measures import Scale
 from iop_outcomes.statistics.estimating_equations import Uncertainty, uncertainty
 from iop_outcomes.statistics.noninferiority import noninferiority
@@ -66,7 +65,7 @@ def _by_method(
     ends, entry = study.ends(outcome), study.entry
     as_enrolled = arms_at_risk(ends, entry.treated, np.ones(len(ends)), outcome)
     weighted = _weighted(study, outcome, ends)
-    require_clusters(study, outcome, as_enrolled)
+    study.require_clusters(as_enrolled.members.values(), f"protocol.outcomes.{outcome.name}")
     yield OutcomeAnalysis(study, outcome, Method.UNADJUSTED, as_enrolled)
     for modelled in modelled_risks(study, outcome, as_enrolled):
         plain = modelled.method is Method.G_COMPUTATION  # everyone counts once in its models
@@ -95,17 +94,6 @@ def _weighted(study: StudyArrays, outcome: Outcome, ends: pd.DataFrame) -> Arms:
     arms = arms_still_followed(ends, outcome, entry, study.censoring)
     known = study.protocol.analysis.standard_errors.weights is WeightsTakenAs.KNOWN
     return weights_as_known(arms) if known else arms
-
-
-def require_clusters(study: StudyArrays, outcome: Outcome, arms: ArmsAtRisk) -> None:
-    """Refuse an arm that lies within one cluster."""
-    if study.cluster is None:
-        return
-    known = np.concatenate([arms.members[arm] for arm in Arm])
-    try:
-        require_clusters_in_both_arms(study.entry.treated[known], study.cluster[known])
-    except CohortError as error:
-        raise CohortError(f"protocol.outcomes.{outcome.name}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -166,9 +154,8 @@ class OutcomeAnalysis:
             (Arm.INTERVENTION, Measure.RISK_INTERVENTION),
             (Arm.COMPARATOR, Measure.RISK_COMPARATOR),
         ):
-            spread = self.precision(risks.alone(arm))
-            low, high = spread.risk_limits(risks.of_arm[arm], self.scale)
-            yield self._estimate(measure, risks.of_arm[arm], spread, low, high, [arm])
+            spread, limits = self._of_arm(risks, arm)
+            yield self._estimate(measure, risks.of_arm[arm], spread, *limits, [arm])
         yield self.risk_difference(risks)
         for measure, scale in (
             (Measure.RISK_RATIO, Scale.LOG),
@@ -184,7 +171,27 @@ class OutcomeAnalysis:
 
     def risk_difference(self, risks: ArmNumbers | None = None) -> Estimate:
         """The number that verdicts are of."""
-        return self._difference(Measure.RISK_DIFFERENCE, risks or self._risks())
+        risks = risks or self._risks()
+        without = self._no_spread(risks)
+        if not any(map(without.of, Arm)):
+            return self._difference(Measure.RISK_DIFFERENCE, risks)
+        reading = risks.difference()
+        spread = self._said(self.precision(reading))
+        limits = without.difference({arm: self._of_arm(risks, arm)[1] for arm in Arm})
+        return self._estimate(Measure.RISK_DIFFERENCE, reading.value, spread, *limits)
+
+    def _no_spread(self, risks: ArmNumbers) -> NoSpread:
+        return NoSpread(risks, self.arms, self.study.protocol.analysis.confidence_level)
+
+    def _said(self, spread: Precision) -> Precision:
+        return replace(spread, se_method=f"{spread.se_method}, {SAID}")
+
+    def _of_arm(self, risks: ArmNumbers, arm: Arm) -> tuple[Precision, Limits]:
+        """Standard error and limits of the risk of an arm."""
+        spread, without = self.precision(risks.alone(arm)), self._no_spread(risks)
+        if without.of(arm):
+            return self._said(spread), without.limits(arm)
+        return spread, spread.risk_limits(risks.of_arm[arm], self.scale)
 
     def _risks(self) -> ArmNumbers:
         if self.modelled is None:
@@ -197,7 +204,15 @@ class OutcomeAnalysis:
     def _days(self) -> Iterator[Estimate]:
         """Mean days before the event, and lost to it: these and those add up to the horizon."""
         until = self.arms.horizon
-        yield self._difference(Measure.RMST_DIFFERENCE, numbers_of(self.arms, *days_free(until)))
+        free, risks = numbers_of(self.arms, *days_free(until)), self._risks()
+        if all(risks.of_arm.values()):
+            yield self._difference(Measure.RMST_DIFFERENCE, free)
+        else:
+            reading = free.difference()
+            spread = {arm: self.precision(free.alone(arm)) for arm in Arm}
+            limits = self._no_spread(risks).days(free, spread, until)
+            about = self._said(self.precision(reading))
+            yield self._estimate(Measure.RMST_DIFFERENCE, reading.value, about, *limits)
         lost = numbers_of(self.arms, *days_lost(until))
         if all(days > 1e-12 * until for days in lost.of_arm.values()):  # else it is no number
             yield from self._ratio(Measure.RMTL_RATIO, lost.difference(Scale.LOG))

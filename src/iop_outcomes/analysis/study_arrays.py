@@ -1,7 +1,9 @@
 """Cohort, weights and protocol as arrays, in the order of the people."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from iop_outcomes.analysis.weighting_plan import strength_of
 from iop_outcomes.cohort.assembly import Cohort
 from iop_outcomes.errors import CohortError, PositivityError
 from iop_outcomes.protocol.specification import Outcome, Protocol
+from iop_outcomes.statistics.clusters.few_clusters import require_clusters_in_both_arms
 from iop_outcomes.statistics.effects.risks import Propensity, estimated_propensity
 
 
@@ -91,6 +94,16 @@ class StudyArrays:
         probability = self.people["propensity"].to_numpy(float)
         columns = self.propensity_design.columns
         return estimated_propensity(self.entry.treated, probability, columns)
+
+    def require_clusters(self, rows: Iterable[NDArray], where: str) -> None:
+        """Refuse an arm that lies within one cluster, of those in these rows."""
+        if self.cluster is None:
+            return
+        known = np.concatenate([*rows])
+        try:
+            require_clusters_in_both_arms(self.entry.treated[known], self.cluster[known])
+        except CohortError as error:
+            raise CohortError(f"{where}: {error}") from None
 
     def ends(self, outcome: Outcome) -> pd.DataFrame:
         """Follow-up of an outcome, in the order of the people."""

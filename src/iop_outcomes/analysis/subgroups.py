@@ -17,6 +17,7 @@ from iop_outcomes.cohort.frame_sight import too_few_until
 from iop_outcomes.errors import CohortError, ProtocolError
 from iop_outcomes.protocol.analysis_plan import AnalysisPlan
 from iop_outcomes.protocol.strategies import StrategyKind
+from iop_outcomes.statistics.effects.all_or_none import all_or_none
 from iop_outcomes.statistics.effects.multiplicity import holm, simultaneous_intervals
 from iop_outcomes.statistics.effects.risks import LARGEST_SHARE
 from iop_outcomes.statistics.effects.subgroups import (
@@ -177,12 +178,12 @@ def _of_a_covariate(analysis: OutcomeAnalysis, which: Subgroups) -> list[dict]:
         row["not_estimated"] = _why_not(study, arms, who)
         if not row["not_estimated"]:
             risks, change = _risk_difference(among(arms, who))
-            if analysis.uncertainty(change).std_error > 1e-12:
+            if any(all_or_none(risks[f"risk_{arm}"]) for arm in Arm):
+                row["not_estimated"] = "nobody or everybody in an arm had it"
+            else:
                 row |= risks
                 told.append(level)
                 influences.append(change)
-            else:
-                row["not_estimated"] = "nothing varies"
         rows.append(row)
     if not told:
         return rows

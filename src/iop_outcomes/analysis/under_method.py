@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.errors import CohortError
-from iop_outcomes.statistics.clusters.few_clusters import require_clusters_in_both_arms
 from iop_outcomes.statistics.estimating_equations import (
     EstimatedWeights,
     Uncertainty,
@@ -67,14 +66,7 @@ class UnderMethod:
         for arm in Arm:
             if not self.members(arm, known).size:
                 raise CohortError(f"{where}: nothing is known of anyone in the {arm} arm")
-        if self.study.cluster is None:
-            return
-        try:
-            require_clusters_in_both_arms(
-                self.study.entry.treated[known], self.study.cluster[known]
-            )
-        except CohortError as error:
-            raise CohortError(f"{where}: {error}") from None
+        self.study.require_clusters([np.flatnonzero(known)], where)
 
     def influence(self, members: NDArray, derivative: NDArray) -> NDArray:
         """Influence of everyone on a number whose derivative by the members' weights is given.
