@@ -1,13 +1,15 @@
 """Cox regression of a million rows: wall time, memory, and who else can do it.
 
-    python benchmarks/cox.py [rows]
+    python benchmarks/cox.py [rows] [python]
 
 Ten covariates, follow-up in whole days up to 1000, weights, 50 clusters. Every tool fits in a
 process of its own: wall and processor seconds, memory of the data + what fitting added. R's
-survival takes part if Rscript is found. With weights and a robust error its time under Efron's ties
-grows with the square of the events a day (72 s at 100,000 rows on 3.5-3), so it is asked for these
-at 100,000 rows at most; every line tells at how many. statsmodels' PHReg has no case weights:
-unweighted, Breslow.
+survival takes part if Rscript is found. Before 3.8, with weights and a robust error, its time under
+Efron's ties grows with the square of the events a day (72 s at 100,000 rows on 3.5-3), so it is
+asked for these at 100,000 rows at most; every line tells at how many. statsmodels' PHReg has no
+case weights: unweighted, Breslow. lifelines (Efron alone, weights, clusters) and scikit-survival
+(no weights) take part if `python` is an interpreter that has them: they cannot live beside this
+package's pinned pandas.
 """
 
 import json
@@ -23,7 +25,13 @@ import numpy as np
 
 ROWS, COLUMNS, SITES = 1_000_000, 10, 50
 MOST_FOR_R_EFRON = 100_000
-OTHERS = 250_000  # rows of a file that R reads, and of PHReg, at most
+OTHERS = 250_000  # rows of PHReg, at most
+PEERS = (
+    ("lifelines", "unweighted", "efron"),
+    ("lifelines", "weighted, clustered", "efron"),
+    ("scikit-survival", "unweighted", "efron"),
+    ("scikit-survival", "unweighted", "breslow"),
+)
 R = """
 suppressPackageStartupMessages(library(survival))
 args <- commandArgs(TRUE); n <- as.integer(args[2])
@@ -48,12 +56,18 @@ def main() -> None:
         for what in ("unweighted", "weighted, clustered"):
             _say(f"iop_outcomes, {what}", ties, rows, _fresh("ours", what, ties, rows))
     if shutil.which("Rscript"):
+        version = _version_of_survival()
+        sys.stdout.write(f"R survival {'.'.join(map(str, version))}\n")
         for ties in ("efron", "breslow"):
             for what in ("unweighted", "weighted, clustered"):
                 slow = ties == "efron" and what != "unweighted"
-                size = min(rows, MOST_FOR_R_EFRON if slow else OTHERS)
-                _say(f"iop_outcomes, {what}", ties, size, _fresh("ours", what, ties, size))
+                size = min(rows, MOST_FOR_R_EFRON) if slow and version < (3, 8) else rows
+                if size < rows:
+                    _say(f"iop_outcomes, {what}", ties, size, _fresh("ours", what, ties, size))
                 _say(f"R survival, {what}", ties, size, _in_r(what, ties, size))
+    for peer, what, ties in PEERS if len(sys.argv) > 2 else ():
+        found = _fresh(peer, what, ties, rows, sys.argv[2])
+        _say(f"{peer}, {what}", ties, rows, found)
     size = min(rows, OTHERS)
     _say("statsmodels PHReg, unweighted", "breslow", size, _fresh("phreg", "", "breslow", size))
 
@@ -77,7 +91,7 @@ def simulated(rows: int) -> dict[str, np.ndarray]:
 def measure(tool: str, what: str, ties: str, rows: int) -> dict:
     """Seconds, MiB beyond the data's, and what was found."""
     data = simulated(rows)
-    fit = _ours if tool == "ours" else _phreg
+    fit = {"ours": _ours, "lifelines": _lifelines, "scikit-survival": _sksurv}.get(tool, _phreg)
     fit({name: column[:1000] for name, column in data.items()}, what, ties)  # imports
     before, clock, busy = _peak(), time.perf_counter(), time.process_time()
     coefficient, error = fit(data, what, ties)
@@ -110,8 +124,36 @@ def _phreg(data: dict, what: str, ties: str) -> tuple[float, float]:
     return float(fit.params[0]), float(fit.bse[0])
 
 
-def _fresh(tool: str, what: str, ties: str, rows: int) -> dict:
-    command = [sys.executable, __file__, "measure", tool, what, ties, str(rows)]
+def _lifelines(data: dict, what: str, ties: str) -> tuple[float, float]:
+    import pandas as pd
+    from lifelines import CoxPHFitter
+
+    table = pd.DataFrame(data["x"]).rename(columns=str)
+    table = table.assign(**{name: data[name] for name in ("day", "event", "weight", "site")})
+    asked = {"weights_col": "weight", "cluster_col": "site", "robust": True}
+    if what == "unweighted":
+        table, asked = table.drop(columns=["weight", "site"]), {}
+    fit = CoxPHFitter().fit(table, "day", "event", **asked)
+    return float(fit.params_.iloc[0]), float(fit.standard_errors_.iloc[0])
+
+
+def _sksurv(data: dict, what: str, ties: str) -> tuple[float, float]:
+    from sksurv.linear_model import CoxPHSurvivalAnalysis
+    from sksurv.util import Surv
+
+    outcome = Surv.from_arrays(data["event"] > 0, data["day"])
+    fit = CoxPHSurvivalAnalysis(ties=ties, tol=1e-9).fit(data["x"], outcome)
+    return float(fit.coef_[0]), float("nan")
+
+
+def _version_of_survival() -> tuple[int, ...]:
+    code = 'cat(as.character(packageVersion("survival")))'
+    out = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
+    return tuple(map(int, out.stdout.split("\n")[-1].replace("-", ".").split(".")))
+
+
+def _fresh(tool: str, what: str, ties: str, rows: int, python: str = sys.executable) -> dict:
+    command = [python, __file__, "measure", tool, what, ties, str(rows)]
     out = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(out.stdout)
 

@@ -15,7 +15,8 @@ from iop_outcomes.vocabulary import Estimand, Measure
 
 SEED = 20261123
 OF_HAZARDS = {Measure.HAZARD_RATIO, Measure.SUBDISTRIBUTION_HAZARD_RATIO}
-PLANTED = set(Measure) - OF_HAZARDS  # they depend on who is left, whom the arms select
+OF_MEANS = {each for each in Measure if each.startswith("mean_")}  # no score is simulated
+PLANTED = set(Measure) - OF_HAZARDS - OF_MEANS  # hazards depend on whom the arms have left
 
 
 @pytest.fixture(scope="module")
