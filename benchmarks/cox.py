@@ -26,6 +26,7 @@ import numpy as np
 ROWS, COLUMNS, SITES = 1_000_000, 10, 50
 MOST_FOR_R_EFRON = 100_000
 OTHERS = 250_000  # rows of PHReg, at most
+PATIENCE = 600  # seconds for a tool
 PEERS = (
     ("lifelines", "unweighted", "efron"),
     ("lifelines", "weighted, clustered", "efron"),
@@ -66,8 +67,10 @@ def main() -> None:
                     _say(f"iop_outcomes, {what}", ties, size, _fresh("ours", what, ties, size))
                 _say(f"R survival, {what}", ties, size, _in_r(what, ties, size))
     for peer, what, ties in PEERS if len(sys.argv) > 2 else ():
-        found = _fresh(peer, what, ties, rows, sys.argv[2])
-        _say(f"{peer}, {what}", ties, rows, found)
+        try:
+            _say(f"{peer}, {what}", ties, rows, _fresh(peer, what, ties, rows, sys.argv[2]))
+        except subprocess.TimeoutExpired:
+            sys.stdout.write(f"{peer}, {what} | {ties} | {rows} | not done in {PATIENCE} s\n")
     size = min(rows, OTHERS)
     _say("statsmodels PHReg, unweighted", "breslow", size, _fresh("phreg", "", "breslow", size))
 
@@ -154,7 +157,7 @@ def _version_of_survival() -> tuple[int, ...]:
 
 def _fresh(tool: str, what: str, ties: str, rows: int, python: str = sys.executable) -> dict:
     command = [python, __file__, "measure", tool, what, ties, str(rows)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True)
+    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     return json.loads(out.stdout)
 
 
