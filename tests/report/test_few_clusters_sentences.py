@@ -9,6 +9,7 @@ import pytest
 from iop_outcomes.protocol.standard_errors import StandardErrors
 from iop_outcomes.report.disclosure import release
 from iop_outcomes.report.document import write_report
+from iop_outcomes.report.effects_notes import errors_note
 from iop_outcomes.report.few_clusters import few_clusters_sentences
 from iop_outcomes.report.target_trial import target_trial_table
 
@@ -100,3 +101,20 @@ def test_the_page_says_so_beside_the_verdicts_and_below_the_effects(findings, pr
 def test_the_target_trial_says_which_standard_errors_are_made(asking, errors, said):
     table = target_trial_table(asking(standard_errors=StandardErrors(**errors))).table
     assert said in table.set_index("Element").loc["Analysis", "In these records"]
+
+
+def test_errors_are_told_by_column_and_for_rows_that_have_others(protocol):
+    rows = pd.DataFrame(
+        {
+            "outcome": "relapse", "horizon_days": 180, "estimand": "ATO", "estimate": 0.1,
+            "std_error": 0.02, "conf_low": 0.0, "conf_high": 0.2, "n": 900, "effective_n": 700.0,
+            "clusters": 8, "verdict": None, "smallest_cell": 40, "fewest_missing": 0,
+            "method": ["unadjusted", "aipw", "iptw", "iptw", "iptw"],
+            "measure": [*["risk_difference"] * 3, "risk_ratio", "hazard_ratio"],
+            "se_method": ["influence", "stacked", "jackknife", "jackknife", "stacked"],
+        }
+    )  # fmt: skip
+    assert errors_note(release(rows), protocol) == (
+        "Standard errors. Unadjusted: influence; AIPW and Weighted (hazard ratio, cause-specific): "
+        "stacked; Weighted: jackknife. "
+    )

@@ -6,9 +6,25 @@ from iop_outcomes.protocol.specification import Protocol
 from iop_outcomes.protocol.survival_plan import RiskInterval
 from iop_outcomes.protocol.time_zero import Clock
 from iop_outcomes.report.disclosure import Released
-from iop_outcomes.report.wording import spelling, when, words
+from iop_outcomes.report.wording import MEASURE, spelling, when, words
 from iop_outcomes.statistics.effects.effect_measures import number_needed_to_treat
-from iop_outcomes.vocabulary import Estimand, Measure
+from iop_outcomes.vocabulary import Estimand, Measure, Method
+
+
+def errors_note(estimates: Released, protocol: Protocol) -> str:
+    """Where the standard errors of each column come from; rows apart that have others."""
+    names, about = spelling(protocol), {}
+    for method, rows in estimates.table.groupby("method", sort=False):
+        kinds = rows["se_method"].value_counts().index
+        for kind in kinds:
+            which = names[Method(str(method))]
+            if kind != kinds[0]:
+                measures = rows.loc[rows["se_method"] == kind, "measure"].unique()
+                told = [MEASURE[Measure(each)].format(**names).lower() for each in measures]
+                which += f" ({', '.join(told)})"
+            about.setdefault(str(kind), []).append(which)
+    said = "; ".join(f"{' and '.join(which)}: {kind}" for kind, which in about.items())
+    return f"Standard errors. {said}. "
 
 
 def estimators_note(protocol: Protocol) -> str:

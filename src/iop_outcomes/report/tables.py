@@ -10,6 +10,7 @@ from iop_outcomes.report.balance_note import farthest_note, who_weighs
 from iop_outcomes.report.disclosure import Released
 from iop_outcomes.report.effects_notes import (
     days_note,
+    errors_note,
     estimators_note,
     hazards_note,
     intervals_note,
@@ -148,11 +149,10 @@ def effects_table(
         if truth is not None:
             row["Planted truth"] = _planted(truth, outcome, str(measure), protocol)
         rows.append(row)
-    se = list(dict.fromkeys(estimates.table["se_method"]))
     note = (
         f"Risks in per cent; differences are {names['intervention']} minus "
         f"{names['comparator']}, ratios {names['intervention']} over {names['comparator']}. "
-        f"Standard errors: {'; '.join(se)}. {' '.join([*warnings, hidden_note(protocol)])}"
+        f"{errors_note(estimates, protocol)}{' '.join([*warnings, hidden_note(protocol)])}"
     )
     if protocol.score_outcomes:
         note += " Means are in their own units, and no ratio is made of them."
