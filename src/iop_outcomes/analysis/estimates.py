@@ -81,6 +81,23 @@ def main_method(protocol: Protocol) -> Method:
     return Method.IPTW if starts else Method.PER_PROTOCOL
 
 
+def clustered_words(base: str, clusters: int | None, by: str | None) -> str:
+    """A standard error's origin, and within what influences were summed.
+
+    Parameters
+    ----------
+    clusters
+        How many; None if people are independent.
+    by
+        What they are; None for matched sets, whose number would be one of people.
+    """
+    if clusters is None:
+        return base
+    if by is None:
+        return f"{base}, clustered by matched set (CR1, t)"
+    return f"{base}, clustered by {by} (CR1, t with {clusters - 1} df)"
+
+
 def tidy(estimates: Iterable[Estimate]) -> pd.DataFrame:
     """One row per estimate, one column per attribute."""
     table = pd.DataFrame([asdict(e) for e in estimates], columns=[f.name for f in fields(Estimate)])

@@ -12,7 +12,7 @@ from iop_outcomes.analysis.adherence_weighting import arms_under_strategies
 from iop_outcomes.analysis.arms import Arms, arms_at_risk
 from iop_outcomes.analysis.censoring_weighting import arms_still_followed
 from iop_outcomes.analysis.entry_weights import KNOWN
-from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, main_method
+from iop_outcomes.analysis.estimates import AS_ENROLLED, Estimate, clustered_words, main_method
 from iop_outcomes.analysis.estimators import ModelledRisks, modelled_risks
 from iop_outcomes.analysis.hazards import Hazards, hazard_rows
 from iop_outcomes.analysis.median_days import median_days
@@ -286,12 +286,7 @@ class OutcomeAnalysis:
             base = KNOWN if known else entry.se_method_followed
         if self.modelled is not None:
             base = self.modelled.se_method
-        if spread.clusters is None:
-            return base
-        by = self.study.protocol.analysis.cluster
-        if by is None:  # how many sets there are is a number of people
-            return f"{base}, clustered by matched set (CR1, t)"
-        return f"{base}, clustered by {by} (CR1, t with {spread.clusters - 1} df)"
+        return clustered_words(base, spread.clusters, self.study.protocol.analysis.cluster)
 
     def arm_rows(self) -> Iterator[dict]:
         """People by how their follow-up stood at the horizon, and their days, by arm.

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from iop_outcomes.analysis.estimates import clustered_words
 from iop_outcomes.analysis.study_arrays import StudyArrays
 from iop_outcomes.errors import CohortError
 from iop_outcomes.statistics.estimating_equations import (
@@ -88,9 +89,4 @@ class UnderMethod:
         """Where the standard error comes from, in words."""
         entry = self.study.entry
         base = entry.se_method if self.method is Method.IPTW else "influence function"
-        if spread.clusters is None:
-            return base
-        by = self.study.protocol.analysis.cluster
-        if by is None:  # how many sets there are is a number of people
-            return f"{base}, clustered by matched set (CR1, t)"
-        return f"{base}, clustered by {by} (CR1, t with {spread.clusters - 1} df)"
+        return clustered_words(base, spread.clusters, self.study.protocol.analysis.cluster)

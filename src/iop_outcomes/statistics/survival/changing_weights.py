@@ -6,6 +6,7 @@ estimating equations of the weights' model and the risks: one influence a person
 arms and then within clusters, so that whoever is cloned counts once.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,8 +25,8 @@ from iop_outcomes.statistics.survival.curves import (
 
 
 @dataclass(frozen=True)
-class StrategyFollowUp:
-    """Everyone followed under one strategy, with weights, as intervals of days.
+class IntervalsFollowed(ABC):
+    """People followed with weights, as intervals of days on which no weight changes.
 
     Attributes
     ----------
@@ -33,26 +34,13 @@ class StrategyFollowUp:
         Weighted counts by day; curves and risks are read from them as from any.
     entry
         Index in `sets.day` of the day before each interval. Shape (intervals,).
-    person, column
-        Whose interval, and which column of the weights it bears. Shape (intervals,).
-    base
-        Each person's weight at time zero. Shape (people,).
-    weights, model
-        Where the weights came from.
+    person
+        Whose interval. Shape (intervals,).
     """
 
     sets: RiskSets
     entry: NDArray
     person: NDArray
-    column: NDArray
-    base: NDArray
-    weights: StrategyWeights
-    model: DecisionModel
-
-    @property
-    def weight(self) -> NDArray:
-        """The weight borne on each interval. Shape (intervals,)."""
-        return self.base[self.person] * self.weights.weight[self.person, self.column]
 
     def risk(self, until: float) -> float:
         """Probability of the event by day `until`, competing events acknowledged."""
@@ -79,6 +67,7 @@ class StrategyFollowUp:
             derivative(self.sets, until) - derivative(entered, until), estimated
         )
 
+    @abstractmethod
     def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
         """Influence of each person on a number whose derivative by intervals is known.
 
@@ -89,6 +78,34 @@ class StrategyFollowUp:
         estimated
             Where the weights at time zero came from; None if they are known.
         """
+
+
+@dataclass(frozen=True)
+class StrategyFollowUp(IntervalsFollowed):
+    """Everyone followed under one strategy, with weights, as intervals of days.
+
+    Attributes
+    ----------
+    column
+        Which column of the weights each interval bears. Shape (intervals,).
+    base
+        Each person's weight at time zero. Shape (people,).
+    weights, model
+        Where the weights came from.
+    """
+
+    column: NDArray
+    base: NDArray
+    weights: StrategyWeights
+    model: DecisionModel
+
+    @property
+    def weight(self) -> NDArray:
+        """The weight borne on each interval. Shape (intervals,)."""
+        return self.base[self.person] * self.weights.weight[self.person, self.column]
+
+    def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
+        """See `IntervalsFollowed.influence_of`; the model of deciding to leave adds its own."""
         each = self.weights.weight[self.person, self.column] * slope
         own = np.bincount(self.person, each, minlength=self.base.size)
         return influence(own, self.base, estimated) + self._of_the_model(each)

@@ -5,7 +5,7 @@ are no longer followed: leaving a strategy, being lost, never being seen. The fa
 their own, whose estimation adds to the influences one after the other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from iop_outcomes.statistics.estimating_equations import EstimatedWeights, influence
 from iop_outcomes.statistics.survival.censoring import DecisionModel, StrategyWeights
-from iop_outcomes.statistics.survival.changing_weights import interval_risk_sets
-from iop_outcomes.statistics.survival.curves import CENSORED, RiskSets, incidence_curve
+from iop_outcomes.statistics.survival.changing_weights import IntervalsFollowed, interval_risk_sets
+from iop_outcomes.statistics.survival.curves import CENSORED
 
 
 class Factor(Protocol):
@@ -64,7 +64,7 @@ class StrategyFactor:
         return np.ones(self.weights.weight.shape[1])
 
     def of_the_model(self, moved: NDArray) -> NDArray:
-        """As `StrategyFollowUp.influence` adds it."""
+        """As `StrategyFollowUp.influence_of` adds it."""
         onwards = np.cumsum(moved[:, ::-1], axis=1)[:, ::-1]
         by_day = self.weights.slope * onwards[:, self.weights.acts_from]
         days = self.model.decisions
@@ -72,17 +72,13 @@ class StrategyFactor:
 
 
 @dataclass(frozen=True)
-class MultipliedFollowUp:
+class MultipliedFollowUp(IntervalsFollowed):
     """Everyone followed, as intervals of days on which no weight changes.
 
     Attributes
     ----------
-    sets
-        Weighted counts by day.
-    entry
-        Index in `sets.day` of the day before each interval. Shape (intervals,).
-    person, weight
-        Whose interval, and the weight borne on it. Shape (intervals,).
+    weight
+        Borne on each interval. Shape (intervals,).
     columns
         Of each factor, the column borne on each interval.
     base
@@ -91,32 +87,13 @@ class MultipliedFollowUp:
         What else people are weighted by.
     """
 
-    sets: RiskSets
-    entry: NDArray
-    person: NDArray
     weight: NDArray
     columns: tuple[NDArray, ...]
     base: NDArray
     factors: tuple[Factor, ...]
 
-    def risk(self, until: float) -> float:
-        """Probability of the event by day `until`, competing events acknowledged."""
-        return float(incidence_curve(self.sets).at(until))
-
-    def influence(
-        self,
-        derivative: Callable[[RiskSets, float], NDArray],
-        until: float,
-        estimated: EstimatedWeights | None = None,
-    ) -> NDArray:
-        """As `StrategyFollowUp.influence`, with every factor's model."""
-        entered = replace(self.sets, position=self.entry, cause=np.full(self.entry.size, CENSORED))
-        return self.influence_of(
-            derivative(self.sets, until) - derivative(entered, until), estimated
-        )
-
     def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
-        """As `StrategyFollowUp.influence_of`, with every factor's model."""
+        """See `IntervalsFollowed.influence_of`; the model of every factor adds its own."""
         moved = self.weight * slope
         whole = np.bincount(self.person, moved, minlength=self.base.size)
         # By the weight at time zero, so that whoever bears none has no part in it.
