@@ -98,3 +98,17 @@ def compared_days(n, margin=None):
     cohort, protocol = study.cohort, replace(study.protocol, outcomes=early)
     table = iop.compare(cohort, iop.weight_cohort(cohort.persons, protocol), protocol).estimates
     return table[table["method"] == MAIN].set_index("measure")
+
+
+def test_if_all_had_it_on_one_day_nothing_but_risks_is_told():
+    frame = pd.DataFrame({"treat": np.repeat([1, 0], 40), "x": np.tile([1, 2, 3, 4], 20)})
+    study = iop.cohort_from_frame(
+        frame.assign(day=10, had=1), arm="treat", intervention=1,
+        outcomes={"relapse": iop.TimeToEvent("day", event="had", horizon_days=60)},
+        covariates=["x"], hazards={"ratio": "both"},
+    )  # fmt: skip
+    cohort, protocol = study.cohort, study.protocol
+    table = iop.compare(cohort, iop.weight_cohort(cohort.persons, protocol), protocol).estimates
+    told = {"risk_intervention", "risk_comparator", "risk_difference"}
+    assert set(table["measure"]) == told
+    assert (table["conf_low"] < table["conf_high"]).all()

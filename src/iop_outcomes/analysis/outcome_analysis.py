@@ -41,6 +41,7 @@ from iop_outcomes.statistics.noninferiority import noninferiority
 from iop_outcomes.statistics.survival.curve_limits import Scale as RiskScale
 from iop_outcomes.vocabulary import Arm, Measure, Method
 
+NO_SPREAD = 1e-10  # of a standard error: what is left of sums that cancel
 NO_MEDIAN = dict.fromkeys(("median_days", "median_low", "median_high"), np.nan)
 WithoutCluster = dict[str, Arms]  # of the main method, by outcome
 
@@ -161,13 +162,14 @@ class OutcomeAnalysis:
             (Measure.RISK_RATIO, Scale.LOG),
             (Measure.ODDS_RATIO, Scale.LOGIT),
         ):
-            if risks.have(scale):  # else the ratio or its logarithm is no number
+            # Else the ratio or its logarithm is no number, or an arm's spread cannot be seen.
+            if risks.have(scale) and not any(map(self._no_spread(risks).of, Arm)):
                 yield from self._ratio(measure, risks.difference(scale))
         if self.timed:
             yield from self._days()
         for ratio in self.hazards.ratios() if self.hazards else ():
             if ratio.value is not None:
-                yield self._hazard_ratio(ratio.measure, ratio.value, ratio.influence)
+                yield from self._hazard_ratio(ratio.measure, ratio.value, ratio.influence)
 
     def risk_difference(self, risks: ArmNumbers | None = None) -> Estimate:
         """The number that verdicts are of."""
@@ -206,7 +208,8 @@ class OutcomeAnalysis:
         until = self.arms.horizon
         free, risks = numbers_of(self.arms, *days_free(until)), self._risks()
         if all(risks.of_arm.values()):
-            yield self._difference(Measure.RMST_DIFFERENCE, free)
+            found = self._difference(Measure.RMST_DIFFERENCE, free)
+            yield from [found] if found.std_error > NO_SPREAD * until else []
         else:
             reading = free.difference()
             spread = {arm: self.precision(free.alone(arm)) for arm in Arm}
@@ -217,15 +220,19 @@ class OutcomeAnalysis:
         if all(days > 1e-12 * until for days in lost.of_arm.values()):  # else it is no number
             yield from self._ratio(Measure.RMTL_RATIO, lost.difference(Scale.LOG))
 
-    def _hazard_ratio(self, measure: Measure, logarithm: float, moved: NDArray) -> Estimate:
+    def _hazard_ratio(
+        self, measure: Measure, logarithm: float, moved: NDArray
+    ) -> Iterator[Estimate]:
         """Influences summed, whatever errors the protocol asks for: its `se_method` says so."""
         spread = self._summed(moved)
         ends = np.exp([logarithm, *spread.limits(logarithm)])
-        return self._estimate(measure, ends[0], spread, ends[1], ends[2])
+        if spread.std_error > NO_SPREAD:
+            yield self._estimate(measure, ends[0], spread, ends[1], ends[2])
 
     def _ratio(self, measure: Measure, reading: Reading) -> Iterator[Estimate]:
         spread = self.precision(reading)
-        if np.isfinite(spread.std_error):  # without one of the clusters it may be no number
+        # Without one of the clusters it may be no number; if all had it on one day nothing varies.
+        if np.isfinite(spread.std_error) and spread.std_error > NO_SPREAD:
             value = reading.value
             low, high = spread.limits(value)
             yield self._estimate(measure, np.exp(value), spread, np.exp(low), np.exp(high))
