@@ -424,3 +424,12 @@ def test_weights_of_a_strategy_as_one_factor_of_several_are_those_of_the_strateg
             ours = found.influence(derivative, 90, plain.estimated)
             theirs = under.influence(derivative, 90, plain.estimated)
             assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12)
+
+
+def test_with_weights_taken_as_known_only_the_errors_change(frame):
+    stacked = weighted(walked(frame, censoring={}))
+    known = weighted(walked(frame, censoring={}, standard_errors={"weights": "known"}))
+    assert known["estimate"] == stacked["estimate"]
+    assert known["std_error"] != pytest.approx(stacked["std_error"], rel=1e-4)
+    assert known["std_error"] == pytest.approx(stacked["std_error"], rel=0.3)
+    assert known["se_method"].startswith("weights taken as known")

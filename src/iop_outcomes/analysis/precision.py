@@ -190,10 +190,7 @@ def _numbers_made(slope: tuple[float, ...]) -> NDArray:
 
 def weights_as_known(arms: ArmsFollowed) -> ArmsFollowed:
     """The same arms, none of whose weights counts as estimated."""
-    under = {
-        arm: replace(each, model=replace(each.model, influence=np.zeros_like(each.model.influence)))
-        for arm, each in arms.under.items()
-    }
+    under = {arm: each.taken_as_known() for arm, each in arms.under.items()}
     return replace(arms, under=under, estimated=None)
 
 

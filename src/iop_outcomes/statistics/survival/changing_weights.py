@@ -68,6 +68,10 @@ class IntervalsFollowed(ABC):
         )
 
     @abstractmethod
+    def taken_as_known(self) -> "IntervalsFollowed":
+        """The same with weights whose models add nothing to influences."""
+
+    @abstractmethod
     def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
         """Influence of each person on a number whose derivative by intervals is known.
 
@@ -109,6 +113,11 @@ class StrategyFollowUp(IntervalsFollowed):
         each = self.weights.weight[self.person, self.column] * slope
         own = np.bincount(self.person, each, minlength=self.base.size)
         return influence(own, self.base, estimated) + self._of_the_model(each)
+
+    def taken_as_known(self) -> "StrategyFollowUp":
+        """See `IntervalsFollowed.taken_as_known`."""
+        nothing = np.zeros_like(self.model.influence)
+        return replace(self, model=replace(self.model, influence=nothing))
 
     def _of_the_model(self, each: NDArray) -> NDArray:
         """What estimating the probabilities of deciding adds."""

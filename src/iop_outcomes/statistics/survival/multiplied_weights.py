@@ -85,12 +85,19 @@ class MultipliedFollowUp(IntervalsFollowed):
         Each person's weight at time zero; 0 for whoever is not one of them. Shape (people,).
     factors
         What else people are weighted by.
+    known
+        Whether the factors are taken as known, so that their models add nothing to influences.
     """
 
     weight: NDArray
     columns: tuple[NDArray, ...]
     base: NDArray
     factors: tuple[Factor, ...]
+    known: bool = False
+
+    def taken_as_known(self) -> "MultipliedFollowUp":
+        """See `IntervalsFollowed.taken_as_known`."""
+        return replace(self, known=True)
 
     def influence_of(self, slope: NDArray, estimated: EstimatedWeights | None = None) -> NDArray:
         """See `IntervalsFollowed.influence_of`; the model of every factor adds its own."""
@@ -99,7 +106,7 @@ class MultipliedFollowUp(IntervalsFollowed):
         # By the weight at time zero, so that whoever bears none has no part in it.
         own = np.divide(whole, self.base, out=np.zeros_like(whole), where=self.base > 0)
         found = influence(own, self.base, estimated)
-        for factor, column in zip(self.factors, self.columns, strict=True):
+        for factor, column in () if self.known else zip(self.factors, self.columns, strict=True):
             by_column = np.zeros(factor.weight.shape)
             np.add.at(by_column, (self.person, column), moved)
             found = found + factor.of_the_model(by_column)
