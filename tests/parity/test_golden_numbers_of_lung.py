@@ -163,7 +163,7 @@ def test_pseudo_observations_at_a_year(lung):
 
 @pytest.fixture(scope="module")
 def weighted(lung):
-    """S3: women against men, propensity of age, ph.ecog and ph.karno, 225 people complete in these and inst."""
+    """S3: women against men, propensity of age, ph.ecog, ph.karno; 225 with these and inst."""
     known = lung.dropna(subset=["inst", "age", "ph.ecog", "ph.karno"])
     assert len(known) == 225
     treated = (known["sex"] == FEMALE).to_numpy(bool)
