@@ -62,6 +62,11 @@ def test_every_value_of_a_score_is_part_of_the_question(scored):
         ("score.take", "best", "choose among 'nearest', 'first' or 'last'"),
         ("score.day", 180, "unknown key `day`; did you mean `days`?"),
         ("score", "phq9", "outcomes.depression.score"),
+        (
+            "score.days",
+            [180],
+            "score.days: the list is too short; it has 1 of the values",
+        ),
     ],
 )
 def test_what_a_score_cannot_be_is_refused_with_its_place(scored, path, value, said):

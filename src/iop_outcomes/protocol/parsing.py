@@ -156,6 +156,8 @@ def _sentence(error: ValidationError, section: Mapping[str, Any], where: str) ->
         case "unexpected_keyword_argument":
             known = [field.name for field in fields(_type_at(first["loc"][:-1]))]
             return str(unknown_key(parent, path[-1], known))
+        case "missing" if isinstance(first["loc"][-1], int):  # a place of a list
+            return f"{parent}: the list is too short; it has {path[-1]} of the values that it needs"
         case "missing" | "missing_keyword_only_argument":
             return f"{parent}: the key `{path[-1]}` is missing"
         case "value_error":
