@@ -20,8 +20,8 @@ def errors_note(estimates: Released, protocol: Protocol) -> str:
             which = names[Method(str(method))]
             if kind != kinds[0]:
                 measures = rows.loc[rows["se_method"] == kind, "measure"].unique()
-                told = [MEASURE[Measure(each)].format(**names).lower() for each in measures]
-                which += f" ({', '.join(told)})"
+                told = [MEASURE[Measure(each)].format(**names) for each in measures]
+                which += f" ({'; '.join(each[0].lower() + each[1:] for each in told)})"
             about.setdefault(str(kind), []).append(which)
     said = "; ".join(f"{' and '.join(which)}: {kind}" for kind, which in about.items())
     return f"Standard errors. {said}. "

@@ -68,8 +68,9 @@ def _cell(by: pd.DataFrame, measure: str) -> str:
     row = by.loc[measure]
     if pd.isna(row["estimate"]):
         return HIDDEN
-    low, high = number(row["conf_low"], 2), number(row["conf_high"], 2)
-    return f"{number(row['estimate'], 2)} ({low} to {high})"
+    decimals = 2 if measure == RATE_RATIO else 3  # most have it once or never
+    told = [number(row[name], decimals) for name in ("estimate", "conf_low", "conf_high")]
+    return f"{told[0]} ({told[1]} to {told[2]})"
 
 
 def _counts(table: pd.DataFrame, protocol: Protocol) -> Exhibit:

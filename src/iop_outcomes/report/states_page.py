@@ -17,10 +17,10 @@ from iop_outcomes.vocabulary import Arm, Method, State
 # From the community upwards: distinct without red against green, and in print by their order.
 AREA = {
     State.COMMUNITY: "#56B4E9",
-    State.AFTER_USE: "#D55E00",
+    State.AFTER_USE: "#E69F00",
     State.OUTPATIENT: "#CCEBDF",
     State.INTENSIVE: "#009E73",
-    State.CARE: "#0072B2",
+    State.CARE: "#5B4B8A",
     State.READMITTED: "#CC79A7",
     State.JAIL: "#7a6a2f",
     State.DEAD: "#222222",
