@@ -1,5 +1,7 @@
 """Weights that rest on few people are refused or said to, in words that name no level of anyone."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,6 +82,5 @@ def test_what_holds_people_displays_nobody():
     found = study(frame(shift=0))
     cohort, weights = found.cohort, weighted(found)
     for shown in (found, cohort, weights, iop.compare(cohort, weights, found.protocol)):
-        lines = repr(shown).splitlines()
-        assert f"{2000} rows of person_id" in repr(shown) or "estimates: " in repr(shown)
-        assert not any(line.strip().startswith(("0 ", "1999")) for line in lines)
+        assert re.search(r": \d+ rows of \w+", repr(shown))
+        assert not re.search(r"^\s*\d+ +\d", repr(shown), re.MULTILINE)  # a row of a table

@@ -54,7 +54,7 @@ def test_the_difference_has_the_limits_of_both_squared_and_added(had):
         row["estimate"]
         + np.hypot(one["conf_high"] - one["estimate"], other["estimate"] - other["conf_low"])
     )
-    assert row["conf_low"] < row["estimate"] < row["conf_high"] or abs(row["estimate"]) == 1
+    assert row["conf_high"] - row["conf_low"] > 0.1
 
 
 def test_a_study_of_few_people_none_of_whom_relapsed_shows_no_noninferiority():

@@ -2,9 +2,12 @@
 
 import logging
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from iop_outcomes.vocabulary import Estimand
 CELLS = ("estimate", "std_error", "ci_low", "ci_high", "p_value")
 CLOSED, ITERATED = 1e-8, 1e-6  # relative: what has a formula, what some program iterates to
 Cells = dict[str, object]
+ABSENT = 3  # exit status of R where a package is not installed
 # Where several modules share a file, these parts of its estimators leave nothing between them.
 PARTS = {
     "all": ".*",
@@ -262,6 +266,25 @@ def people_of_uis(folder: Path) -> pd.DataFrame:
     people["ret_time"] = np.minimum(people["los"], people["planned"])
     people["ret90"] = (people["los"] >= 90).astype(int)
     return people
+
+
+@pytest.fixture(scope="session")
+def data_of_r():
+    """Data that belong to R packages and are not copied here; skips where R or the package lack."""
+
+    def read(package: str, name: str) -> pd.DataFrame:
+        rscript = shutil.which("Rscript")
+        if rscript is None:
+            pytest.skip("Rscript is not here")
+        absent = f"if (!requireNamespace('{package}', quietly = TRUE)) quit(status = {ABSENT})"
+        code = f"{absent}; write.csv({package}::{name}, row.names = FALSE)"
+        run = subprocess.run([rscript, "-e", code], capture_output=True, text=True, check=False)
+        if run.returncode == ABSENT:
+            pytest.skip(f"the R package {package} is not here")
+        assert not run.returncode, run.stderr
+        return pd.read_csv(StringIO(run.stdout))
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,7 @@ elsewhere. Numbers of R 4.2.2 with survival 3.5-3 (3.8-11 gives the same), survR
 weights as each test says); the stacked errors are those of the exact equations in R.
 """
 
-import shutil
-import subprocess
-from io import StringIO
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from iop_outcomes.statistics.cox.logrank import log_rank
@@ -46,15 +41,8 @@ MALE, FEMALE = 1, 2
 
 
 @pytest.fixture(scope="module")
-def lung():
-    rscript = shutil.which("Rscript")
-    if rscript is None:
-        pytest.skip("Rscript is not here")
-    code = "write.csv(survival::lung, row.names = FALSE)"
-    run = subprocess.run([rscript, "-e", code], capture_output=True, text=True, check=False)
-    if run.returncode:
-        pytest.skip("the R package survival is not here")
-    table = pd.read_csv(StringIO(run.stdout))
+def lung(data_of_r):
+    table = data_of_r("survival", "lung")
     return table.assign(died=table["status"].eq(2).astype(int))
 
 

@@ -5,12 +5,7 @@ MatchIt are, and is skipped elsewhere. The numbers were made with R 4.2.2: glm(b
 1.5.1 and 2.0.0 (weightit; lm_weightit with vcov 'HC0' and 'asympt'), cobalt 4.6.2 (bal.tab).
 """
 
-import shutil
-import subprocess
-from io import StringIO
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from iop_outcomes.statistics.estimating_equations import (
@@ -46,15 +41,8 @@ GOLDEN = [  # difference in re78, its error with known and with estimated weight
 
 
 @pytest.fixture(scope="module")
-def lalonde():
-    rscript = shutil.which("Rscript")
-    if rscript is None:
-        pytest.skip("Rscript is not here")
-    code = "data(lalonde, package = 'MatchIt'); write.csv(lalonde, row.names = FALSE)"
-    run = subprocess.run([rscript, "-e", code], capture_output=True, text=True, check=False)
-    if run.returncode:
-        pytest.skip("the R package MatchIt is not here")
-    table = pd.read_csv(StringIO(run.stdout))
+def lalonde(data_of_r):
+    table = data_of_r("MatchIt", "lalonde")
     for race in ("black", "hispan", "white"):
         table[race] = (table["race"] == race).astype(float)
     return table
